@@ -1,0 +1,27 @@
+/*
+ * names - a bounded dictionary: name <-> small number, never forgets.
+ *
+ * Touchpoint names arrive in every message; everything behind the decoder works with their number. Full is an outcome
+ * (NAMES_FULL), the caller's policy decides (touchpoints go to `_overflow`). Numbers count up from 0 in order of arrival.
+ * Owned by one thread. No allocation after create.
+ */
+#ifndef BASE_NAMES_H
+#define BASE_NAMES_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define NAMES_FULL UINT32_MAX
+
+struct names;
+
+struct names *names_create(uint32_t count_max, size_t name_bytes_max);   /* a longer name is cut at name_bytes_max */
+void names_destroy(struct names *);
+uint32_t names_intern(struct names *, struct str name);   /* its number, new or old; NAMES_FULL */
+uint32_t names_find(const struct names *, struct str name);   /* NAMES_FULL: unknown */
+uint32_t names_count(const struct names *);
+struct str names_get(const struct names *, uint32_t number);       /* borrowed for the dictionary's life */
+uint64_t names_hash(const struct names *, uint32_t number);        /* hash_bytes(name) */
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * view - the public contract's field names and values, written once: for the store, replay, http and the terminal.
+ *
+ * deploy/schema/ documents what this module makes. A field without a value is absent. Decimals are the shortest that read back
+ * equal, whole numbers have no point. The contract's version is VIEW_CONTRACT.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include "window/window.h"
+
+#define VIEW_CONTRACT   1
+#define VIEW_FIELDS_MAX 20
+#define VIEW_NAME_MAX   200   /* bytes of a touchpoint's name in a key */
+
+struct view_field {
+	const char *name;    /* "nps", "responses", ... */
+	const char *value;   /* NUL-terminated */
+	size_t len;
+};
+
+struct view_fields {
+	unsigned count;
+	struct view_field at[VIEW_FIELDS_MAX];
+	char text[1024];     /* the values; `at` points into it */
+};
+
+/* survey, relationship: nps nps_low nps_high responses promoters passives detractors detractor_rate histogram previous_nps
+ * previous_responses change change_p from_ms to_ms.  social, review: net net_low net_high responses positive neutral negative
+ * negative_rate histogram previous_net previous_responses change change_p from_ms to_ms; social also unread.
+ * histogram: "n0,...,n10"; reviews "n1,...,n5"; social "negative,neutral,positive". Always in this order. */
+void view_fields(struct view_fields *, enum ledger, const struct window_reading *);
+const char *const *view_field_names(enum ledger);   /* all that view_fields may give, in order, NULL-ended */
+
+/* A touchpoint's name as part of a key: % { } and control bytes percent-encoded, cut at VIEW_NAME_MAX bytes. Returns the length. */
+size_t view_key_name(char out[VIEW_NAME_MAX + 1], struct str touchpoint);
+
+/* ---- what the watch hands to the publisher ---- */
+
+struct publication_window {
+	enum ledger ledger;
+	unsigned which;                   /* index into the configured windows */
+	struct window_reading reading;
+	bool empty;                       /* nothing in it and nothing before: the hash goes away */
+	const struct window_pane *panes;  /* NULL: the series is not due */
+	unsigned panes_count;
+};
+
+/* What is due of one touchpoint: one script call. */
+struct publication {
+	struct str touchpoint;
+	int64_t log_ms, offset;           /* the position that this state comes from */
+	int64_t last_ms;                  /* time of its newest response */
+	bool empty;                       /* all its windows are empty: it leaves the touchpoint index */
+	unsigned windows_count;
+	const struct publication_window *windows;
+};
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * window - how much feedback of each score the last minutes, hours and days held, per touchpoint and ledger.
+ *
+ * A slot is one ledger of one touchpoint. Each window of a slot is a ring of panes, length/60 wide (whole seconds, aligned to the
+ * epoch), and a running sum: O(1) per response and per pane that leaves. Sums are whole numbers, so taking back is exact.
+ * Behind each ring stand as many panes of (p, q, d): the window before. `today` is the local date of the slot's zone, its window
+ * before the whole local day before; its panes are half hours counted from the day's first instant.
+ *
+ *   to_ms   = the next whole second after the clock; never moves back
+ *   from_ms = the first pane edge at or after to_ms - length (rolling); the day's first instant (today)
+ *   before  = [from - length, from); for today the whole day before
+ *
+ * A cell dated at or after `to` waits and enters when due. A cell older than the window before is no business of that window.
+ * Invariant: sum == the sum of the panes in [from, to). Panes are 11 counters of 1, 2 or 4 bytes in blocks of 8, allocated when
+ * first touched, widened block by block, given back when all their panes have left: a quiet slot costs little.
+ * Owned by one thread.
+ */
+#ifndef WINDOW_H
+#define WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "feedback/feedback.h"
+#include "nps/nps.h"
+#include "zone/zone.h"
+
+#define WINDOWS_MAX      8
+#define WINDOW_PANES_MAX 122   /* in a series: 60 and a partial one, now and before */
+#define WINDOW_FULL      UINT32_MAX
+
+struct window_spec {
+	char name[16];      /* as configured: "5m", "today" */
+	int64_t length_s;   /* whole minutes (so that 60 panes are whole seconds), 1m..90d; today: 0 */
+};
+NODISCARD bool window_spec_parse(struct str text, struct window_spec *, struct err *);   /* "5m" "1h" "24h" "7d" "90m" "today" */
+int64_t window_spec_reach_s(const struct window_spec *);   /* how far back a cell can matter for `now`: length; today: 25 h */
+
+struct window_options {
+	struct window_spec specs[WINDOWS_MAX];
+	unsigned count;
+	uint32_t slots_max;
+};
+
+struct windows;
+
+struct windows *windows_create(const struct window_options *, int64_t now_ms);
+void windows_destroy(struct windows *);
+uint32_t windows_open(struct windows *, enum ledger, const struct zone *);   /* a new slot; the zone is borrowed; WINDOW_FULL */
+
+void windows_add(struct windows *, uint32_t slot, uint32_t second, uint8_t bin, int32_t delta);   /* delta < 0 takes back */
+void windows_advance(struct windows *, int64_t now_ms);   /* the clock; an older one has no effect. Slots follow when they are touched. */
+int64_t windows_to_ms(const struct windows *);
+
+struct window_reading {
+	int64_t from_ms, to_ms;
+	int64_t bins[BINS];          /* [from, to) */
+	struct nps_counts before;    /* the window before */
+};
+void windows_read(struct windows *, uint32_t slot, unsigned which, struct window_reading *);
+
+struct window_pane {
+	int64_t start_ms;
+	struct nps_counts counts;
+};
+unsigned windows_series(struct windows *, uint32_t slot, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);   /* oldest first, panes without feedback left out */
+
+bool windows_empty(struct windows *, uint32_t slot);                  /* nothing in any window, the windows before and waiting cells included */
+int64_t windows_next_ms(struct windows *, uint32_t slot, unsigned which);   /* the first `to` at which a read would change by itself; INT64_MAX: never */
+
+struct window_memory {
+	uint64_t bytes, slots, blocks, waiting;
+};
+struct window_memory windows_memory(const struct windows *);
+
+/* A slot as bytes and back: exact, small (whole numbers as varints), carries the spec list, so that a changed configuration loads what it
+ * still can (windows of the same length) and says so. save returns the length, or 0 if `max` is too small. */
+size_t windows_save(struct windows *, uint32_t slot, unsigned char *out, size_t max);
+bool windows_load(struct windows *, uint32_t slot, const unsigned char *bytes, size_t len);   /* into a fresh slot; false: can't be read */
+
+#endif
