@@ -1,0 +1,150 @@
+/*
+ * store - what readers see: the publications of the watch, its health and its checkpoint, in Redis.
+ *
+ * The only user of hiredis (0.14 of Debian 12; 1.2 of Debian 13, which brings TLS). Redis is a view and never the truth: every
+ * write is absolute and carries the position in the log that it comes from, a script refuses an older one, so a paused owner
+ * that wakes up can't put old values back, and anything may be written twice. What fails is reported per publication and simply
+ * written again later with newer values; nothing queues here.
+ *
+ * Each script touches the keys of one {tag} only, and every key gets its TTL in the script that writes it. No call blocks for much
+ * longer than `timeout` (a name that DNS is slow to resolve excepted). While Redis is away calls fail at once, and the first one
+ * after the back-off tries to connect. Needs Redis 6.2 (ZADD GT).
+ *
+ * Owned by one thread, one connection each: a process may have several stores.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/option.h"
+#include "base/str.h"
+#include "view/view.h"
+
+struct store_options {
+	const char *url;             /* redis://user:password@host:port/db, rediss://..., unix:///path?db=N&user=U&password=P */
+	const char *password_file;   /* NULL: none. Its first line is the password, instead of one in the URL */
+	const char *tls_ca;          /* rediss: file with the CA certificates, NULL: the system's */
+	const char *tls_cert, *tls_key;   /* rediss: our own certificate, NULL: none */
+	const char *prefix;
+	int64_t timeout_ms;
+	int64_t retry_max_ms;        /* back-off: 100 ms, doubled up to this */
+	int64_t ttl_ms;              /* of what is published */
+	int64_t in_flight_bytes;     /* sent before the replies are read */
+	/* Not options of the user's: `config` derives them. */
+	int64_t retention_ms;        /* of the tallies: TTL of checkpoints; names in the index that are quiet for longer leave it */
+	const char *const *windows;  /* the configured windows' names ("5m", "today"), NULL-ended, by publication_window.which */
+};
+extern const struct option_row store_options[];   /* section `redis`: all but the derived ones */
+
+NODISCARD bool store_check_url(const char *url, struct err *);      /* names every mistake of a URL without connecting or quoting its password */
+NODISCARD bool store_check_prefix(const char *prefix, struct err *);
+
+struct store;
+
+/* Does not connect yet: Redis may be away when we start. Error: a wrong URL or prefix, an unreadable file, TLS where there is none. */
+NODISCARD struct store *store_create(const struct store_options *, struct err *);
+void store_destroy(struct store *);   /* NULL is fine */
+
+/* ---- the connection ---- */
+
+bool store_connect(struct store *);            /* now, whatever the back-off says, unless connected; false: store_error says why */
+bool store_up(const struct store *);           /* the last thing that we heard of Redis was good */
+const char *store_error(const struct store *); /* the newest failure, for a person; "" after a success */
+const char *store_address(const struct store *);   /* for a log line: without password */
+
+/* True once after it was noticed that Redis may have forgotten what we wrote (another run_id or role after a reconnect, away for
+ * longer than 8 s, our health key gone before its time): publish and checkpoint everything again. */
+bool store_take_lost(struct store *);
+
+struct store_stats {
+	uint64_t written, refused, failed;   /* publications */
+	uint64_t keys, commands, bytes_sent;
+	uint64_t connects, failures, losses;
+	uint64_t busy_us;                    /* waited for Redis */
+};
+struct store_stats store_stats(const struct store *);
+
+/* ---- publishing ---- */
+
+enum store_outcome {
+	STORE_FAILED,    /* Redis is away, slow or says no: publish it again, with what is true then */
+	STORE_REFUSED,   /* a newer position is there: somebody else owns the touchpoint by now */
+	STORE_WRITTEN,
+	STORE_FRESH,     /* written, and no position was there: the first time, or Redis has forgotten the touchpoint */
+};
+
+struct store_batch {
+	unsigned written, refused, failed;   /* written: with the fresh ones */
+	unsigned fresh;
+	uint64_t bytes;                      /* sent */
+	int64_t redis_us;                    /* from the first byte sent to the last reply, our own encoding excepted: for pacing */
+};
+
+/* Writes what is due of each touchpoint, then the touchpoint index. outcomes: n of them, or NULL. After `timeout` in all, the rest
+ * is FAILED: keep batches well below (a touchpoint costs Redis 20-100 us). last_ms must be right also when nothing else is due. */
+struct store_batch store_publish(struct store *, const struct publication *, unsigned n, enum store_outcome *outcomes);
+
+struct store_health {
+	unsigned partition;        /* of the tallies */
+	int64_t as_of_ms;          /* the machine's clock when the values were last right */
+	int64_t lag_ms;
+	const char *instance, *version;
+};
+bool store_health(struct store *, const struct store_health *, unsigned n);   /* each second: the keys live for 10 s */
+
+/* ---- the checkpoint of one partition of the tallies ---- */
+
+struct store_position {
+	int64_t log_ms, offset;
+};
+
+/* What a checkpoint write leaves behind and the next one expects to find. Empty text: nothing is there. */
+struct store_token {
+	char text[72];
+};
+
+struct store_field {
+	struct str touchpoint, bytes;   /* bytes.at NULL: the field goes away */
+};
+
+struct store_checkpoint {
+	unsigned partition;
+	struct store_position at;           /* up to where the log is in these fields */
+	const struct store_position *low;   /* a new owner resumes here: all fields are at or behind it. NULL: leave what is there */
+	bool replace;                       /* drop all fields and `low` first, whatever is there: begins a rewrite */
+	const struct store_field *fields;
+	unsigned fields_count;              /* some hundreds per call: Redis serves nobody else meanwhile */
+};
+
+enum store_checkpoint_outcome {
+	STORE_CHECKPOINT_FAILED,    /* not known whether it was written: next time LOST may be the answer */
+	STORE_CHECKPOINT_WRITTEN,   /* *token is the new one */
+	STORE_CHECKPOINT_LOST,      /* nothing written: another token than *token was there, Redis lost writes; *token is what was found */
+	STORE_CHECKPOINT_REFUSED,   /* nothing written: a newer position is there, we own the partition no longer */
+};
+
+/* After LOST: write everything again, the first call with `replace`, all but the last without `low`. A checkpoint without low is
+ * incomplete, and restore takes it for none. */
+enum store_checkpoint_outcome store_checkpoint(struct store *, const struct store_checkpoint *, struct store_token *);
+
+struct store_restore {
+	unsigned partition;
+	void *context;
+	bool (*field)(void *context, struct str touchpoint, struct str bytes);   /* each field once, borrowed; false: stop, FAILED */
+	void (*progress)(void *context, uint64_t done, uint64_t total);          /* per page; NULL is fine */
+};
+
+enum store_restore_outcome {
+	STORE_RESTORE_FAILED,   /* forget the fields that came; try again later */
+	STORE_RESTORE_NONE,     /* no checkpoint, or an incomplete one */
+	STORE_RESTORE_DONE,
+};
+
+/* *token is what the first checkpoint write has to expect, also after NONE. Fails if somebody wrote it meanwhile. */
+enum store_restore_outcome store_restore(struct store *, const struct store_restore *, struct store_position *low,
+					 struct store_token *);
+
+#endif
