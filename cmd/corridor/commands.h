@@ -1,8 +1,8 @@
 /*
  * commands - what `corridor` can do: one file per command, each of which exports one row.
  *
- * To add a command: write <name>.c with `const struct command command_<name>`, declare it here, put it in the table in main.c.
- * Results go to stdout, talk to stderr. main.c answers --help and -h for every command.
+ * To add a command: write <name>.c with `const struct command command_<name>`, declare it here, put it in the
+ * table in main.c. Results go to stdout, talk to stderr. main.c answers --help and -h for every command.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -11,19 +11,19 @@
 
 struct command {
 	const char *name;
-	const char *summary;   /* one line, as in a list */
-	const char *help;      /* from "usage: corridor NAME ..." on, ends in a newline */
-	int (*run)(int argc, char **argv);   /* argv[0] is the command's name, so getopt_long works as usual */
+	const char *summary;		   /* one line, as in a list */
+	const char *help;		   /* from "usage: corridor NAME ..." on, ends in a newline */
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name, so getopt_long works as usual */
 };
 
 /* What the shell gets. */
 enum {
 	EXIT_FINE = 0,
-	EXIT_WORLD = 1,   /* a file, Kafka, Redis, the terminal: something outside failed */
-	EXIT_USAGE = 2,   /* the command line or the configuration is wrong, nothing was started */
+	EXIT_WORLD = 1, /* a file, Kafka, Redis, the terminal: something outside failed */
+	EXIT_USAGE = 2, /* the command line or the configuration is wrong, nothing was started */
 };
 
-extern const struct command *const commands[];   /* NULL-ended, in the order of the help */
+extern const struct command *const commands[]; /* NULL-ended, in the order of the help */
 const struct command *command_find(const char *name);
 
 /* "corridor NAME: MESSAGE" and where the help is, to stderr; returns EXIT_USAGE. */

@@ -62,7 +62,7 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	int code = dispatch(argc, argv);
-	if (fflush(stdout) != 0 || ferror(stdout)) {   /* a full disk must not look like success */
+	if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk must not look like success */
 		perror("corridor: standard output");
 		return code == EXIT_FINE ? EXIT_WORLD : code;
 	}

@@ -35,7 +35,7 @@ unsigned nearest_distance(struct str a, struct str b)
 		}
 	}
 	unsigned distance = rows[a.len % 3][b.len];
-	return distance * 3 > longer + 1 ? NEAREST_NONE : distance;   /* + 1: "lgo" is "log" */
+	return distance * 3 > longer + 1 ? NEAREST_NONE : distance; /* + 1: "lgo" is "log" */
 }
 
 const char *nearest_word(struct str word, const char *const *known)

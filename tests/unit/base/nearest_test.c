@@ -9,13 +9,22 @@
 static void typing_mistakes_find_their_word(void **state)
 {
 	(void)state;
-	static const char *const known[] = {"run", "replay", "generate", "check", "dead-letters", "commit_interval", NULL};
+	static const char *const known[] = {"run",	    "replay",	       "generate", "check",
+					    "dead-letters", "commit_interval", NULL};
 	static const struct {
 		const char *word, *meant;
 	} rows[] = {
-		{"rnu", "run"}, {"reply", "replay"}, {"Run", "run"}, {"genrate", "generate"}, {"chekc", "check"},
-		{"deadletters", "dead-letters"}, {"commit-interval", "commit_interval"}, {"run", "run"},
-		{"banana", NULL}, {"", NULL}, {"x", NULL},
+		{"rnu", "run"},
+		{"reply", "replay"},
+		{"Run", "run"},
+		{"genrate", "generate"},
+		{"chekc", "check"},
+		{"deadletters", "dead-letters"},
+		{"commit-interval", "commit_interval"},
+		{"run", "run"},
+		{"banana", NULL},
+		{"", NULL},
+		{"x", NULL},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *found = nearest_word(str_of(rows[i].word), known);
