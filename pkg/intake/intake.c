@@ -1,0 +1,376 @@
+#include "intake/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OFFSET(member) offsetof(struct intake_options, member)
+
+const struct option_row intake_options[] = {
+	{"lanes", OPTION_INT, OFFSET(lanes), "1", 1, 64, NULL,
+	 "threads that read the input, each with its own consumer and transactional producer", 0},
+	{"commit_interval", OPTION_DURATION, OFFSET(commit_interval_ms), "100ms", 10, 10000, NULL,
+	 "how often what was read is committed: the largest part of the delay from Kafka to Redis", 0},
+	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 3600e3, NULL,
+	 "feedback dated further ahead of our clock goes to the dead letters", 0},
+	{"id_key_file", OPTION_TEXT, OFFSET(id_key_file), NULL, 0, 0, NULL,
+	 "file with the secret under which response and customer ids are hashed; the same for the whole deployment", 0},
+	{0},
+};
+
+const struct option_row intake_touchpoint_options[] = {
+	{"max", OPTION_INT, OFFSET(touchpoints_max), "20000", 1, 5e6, NULL,
+	 "touchpoints known at most; feedback of others is counted under _overflow", 0},
+	{0},
+};
+
+/* What one commit holds at most. At 100 ms a commit these are ten times what a lane can read in that time. */
+enum { CELLS_MAX = 1 << 18, JOURNAL_MAX = 1 << 17, LETTERS_MAX = 4096, LETTER_BYTES_MAX = 32 << 20 };
+
+struct letter {
+	uint64_t tag;
+	enum feedback_reason reason;
+	size_t at, len;
+};
+
+struct intake {
+	int64_t reach_ms, clock_ms;
+	struct hash_key id_key;
+	unsigned sources_count;
+	struct str *source_names;
+	struct feedback_decoder **decoders;
+	struct names *names;
+	struct response_table *table;
+	struct tally *tally;
+	struct response_entry *journal;
+	uint16_t *journal_slots;
+	unsigned journal_count;
+	struct letter *letters;
+	unsigned letters_count;
+	char *letter_bytes;
+	size_t letter_used, letter_size;
+	struct intake_counts open, closed;
+	bool is_closed;
+	uint32_t *refill_names;   /* translation of one journal message's names */
+	uint32_t refill_names_max;
+};
+
+void intake_counts_add(struct intake_counts *to, const struct intake_counts *from)
+{
+	_Static_assert(sizeof *to % sizeof(uint64_t) == 0, "all counts are uint64_t");
+	uint64_t *a = (uint64_t *)to;
+	const uint64_t *b = (const uint64_t *)from;
+	for (size_t i = 0; i < sizeof *to / sizeof *a; i++)
+		a[i] += b[i];
+}
+
+static bool open_decoders(struct intake *in, const struct intake_setup *setup, struct err *err)
+{
+	in->decoders = must_array(setup->sources_count, sizeof *in->decoders);
+	in->source_names = must_array(setup->sources_count, sizeof *in->source_names);
+	for (; in->sources_count < setup->sources_count; in->sources_count++) {
+		const struct intake_source *source = &setup->sources[in->sources_count];
+		in->source_names[in->sources_count] = str_of(source->name);
+		in->decoders[in->sources_count] = feedback_create(&source->mapping, err);
+		if (in->decoders[in->sources_count] == NULL) {
+			err_prefix(err, "source %s", source->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+struct intake *intake_create(const struct intake_setup *setup, struct err *err)
+{
+	struct intake *in = must_alloc(sizeof *in);
+	in->reach_ms = setup->reach_ms;
+	in->clock_ms = INT64_MIN;
+	in->id_key = setup->id_key;
+	if (!open_decoders(in, setup, err)) {
+		intake_destroy(in);
+		return NULL;
+	}
+	uint32_t touchpoints = (uint32_t)setup->options.touchpoints_max + 2;
+	in->names = names_create(touchpoints, 200);
+	must(names_intern(in->names, STR("_unmapped")) == INTAKE_UNMAPPED);
+	must(names_intern(in->names, STR("_overflow")) == INTAKE_OVERFLOW);
+	in->table = response_create(&setup->responses, 2 * JOURNAL_MAX);
+	in->tally = tally_create(CELLS_MAX, touchpoints);
+	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
+	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
+	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
+	return in;
+}
+
+void intake_destroy(struct intake *in)
+{
+	if (in == NULL)
+		return;
+	for (unsigned i = 0; i < in->sources_count; i++)
+		feedback_destroy(in->decoders[i]);
+	free(in->decoders);
+	free(in->source_names);
+	names_destroy(in->names);
+	response_destroy(in->table);
+	tally_destroy(in->tally);
+	free(in->journal);
+	free(in->journal_slots);
+	free(in->letters);
+	free(in->letter_bytes);
+	free(in->refill_names);
+	free(in);
+}
+
+unsigned intake_partition_open(struct intake *in)
+{
+	return response_open(in->table);
+}
+
+void intake_partition_drop(struct intake *in, unsigned slot)
+{
+	response_drop(in->table, slot);
+}
+
+static uint32_t touchpoint_of(struct intake *in, struct str name)
+{
+	if (name.len == 0)
+		return INTAKE_UNMAPPED;
+	uint32_t number = names_intern(in->names, name);
+	return number == NAMES_FULL ? INTAKE_OVERFLOW : number;
+}
+
+void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struct bundle_journal *journal)
+{
+	if (journal->names_count > in->refill_names_max) {
+		in->refill_names_max = journal->names_count * 2;
+		free(in->refill_names);
+		in->refill_names = must_array(in->refill_names_max, sizeof *in->refill_names);
+	}
+	for (uint32_t i = 0; i < journal->names_count; i++)
+		in->refill_names[i] = touchpoint_of(in, journal->names[i]);
+	for (uint32_t i = 0; i < journal->entries_count; i++) {
+		struct response_entry entry = journal->entries[i];
+		entry.fact.touchpoint = entry.fact.touchpoint < journal->names_count
+						? in->refill_names[entry.fact.touchpoint]
+						: INTAKE_UNMAPPED;   /* a deletion that came first has none */
+		response_refill(in->table, slot, (uint32_t)(now_ms / 1000), &entry);
+	}
+}
+
+bool intake_room(const struct intake *in, unsigned records)
+{
+	return !tally_full(in->tally, 2 * records) && in->journal_count + records <= JOURNAL_MAX &&
+	       in->letters_count + records <= LETTERS_MAX && in->letter_used < LETTER_BYTES_MAX &&
+	       !response_undo_full(in->table, records);
+}
+
+static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
+{
+	size_t need = in->letter_used + record->bytes.len;
+	if (need > in->letter_size) {   /* grows to the most that one commit ever held, and stays */
+		in->letter_size = need * 2 > 65536 ? need * 2 : 65536;
+		in->letter_bytes = realloc(in->letter_bytes, in->letter_size);
+		must(in->letter_bytes != NULL);
+	}
+	if (record->bytes.len)
+		memcpy(in->letter_bytes + in->letter_used, record->bytes.at, record->bytes.len);
+	in->letters[in->letters_count++] =
+		(struct letter){record->tag, reason, in->letter_used, record->bytes.len};
+	in->letter_used = need;
+	in->open.rejected[reason]++;
+}
+
+static int64_t now_of(const struct intake *in, const struct intake_clock *clock)
+{
+	return clock->follows_events && in->clock_ms > clock->now_ms ? in->clock_ms : clock->now_ms;
+}
+
+/* Late and future: once, here. A deletion has no time to be late by. */
+static enum feedback_reason judge_time(struct intake *in, const struct feedback *f, const struct intake_clock *clock)
+{
+	if (f->updated_ms != FEEDBACK_NO_VERSION && f->updated_ms > clock->future_after_ms)
+		return FEEDBACK_FUTURE;
+	if (f->deletion)
+		return FEEDBACK_OK;
+	if (f->time_ms > clock->future_after_ms)
+		return FEEDBACK_FUTURE;
+	if (f->time_ms > in->clock_ms)
+		in->clock_ms = f->time_ms;
+	return f->time_ms < now_of(in, clock) - in->reach_ms ? FEEDBACK_LATE : FEEDBACK_OK;
+}
+
+static bool left_out(const struct feedback *f, const struct intake_clock *clock)
+{
+	return (!f->deletion && f->time_ms > clock->leave_out_after_ms) ||
+	       (f->updated_ms != FEEDBACK_NO_VERSION && f->updated_ms > clock->leave_out_after_ms);
+}
+
+/* One message to an event of the response table; false: it goes no further. */
+static bool read_one(struct intake *in, const struct intake_record *record, const struct intake_clock *clock,
+		     struct response_event *event)
+{
+	struct feedback f;
+	enum feedback_reason reason = feedback_decode(in->decoders[record->source], record->bytes, &f);
+	if (reason == FEEDBACK_OK && left_out(&f, clock)) {
+		in->open.left_out++;
+		return false;
+	}
+	if (reason == FEEDBACK_OK)
+		reason = judge_time(in, &f, clock);
+	if (reason != FEEDBACK_OK) {
+		reject(in, record, reason);
+		return false;
+	}
+	event->key = hash_keyed(&in->id_key, in->source_names[record->source], f.id);
+	event->updated_ms = f.updated_ms;
+	event->deletion = f.deletion;
+	event->content = f.content;
+	event->fact = (struct response_fact){0, 0, 0, BIN_NONE};
+	if (f.deletion)
+		return true;
+	uint32_t touchpoint = touchpoint_of(in, f.touchpoint);
+	in->open.unmapped += touchpoint == INTAKE_UNMAPPED;
+	in->open.overflowed += touchpoint == INTAKE_OVERFLOW;
+	in->open.unread += f.ledger == LEDGER_SOCIAL && f.bin == BIN_UNREAD;
+	event->fact = (struct response_fact){touchpoint, (uint32_t)(f.time_ms / 1000), (uint8_t)f.ledger, f.bin};
+	return true;
+}
+
+static void count_outcome(struct intake_counts *counts, const struct response_verdict *v)
+{
+	switch (v->outcome) {
+	case RESPONSE_NEW: break;
+	case RESPONSE_EDITED: counts->edits++; break;
+	case RESPONSE_DUPLICATE: counts->duplicates++; break;
+	case RESPONSE_SUPERSEDED: counts->superseded++; break;
+	case RESPONSE_DELETED: counts->deletions++; break;
+	}
+	counts->unscored += v->unscored;
+}
+
+static void apply(struct intake *in, unsigned slot, const struct response_verdict *v)
+{
+	count_outcome(&in->open, v);
+	if (v->moved && v->was.bin >= 0)
+		tally_add(in->tally, v->was.touchpoint, v->was.ledger, v->was.second, (uint8_t)v->was.bin, -1);
+	if (v->moved && v->now.bin >= 0) {
+		tally_add(in->tally, v->now.touchpoint, v->now.ledger, v->now.second, (uint8_t)v->now.bin, +1);
+		in->open.tallied++;
+	}
+	if (v->journal) {
+		in->journal[in->journal_count] = v->entry;
+		in->journal_slots[in->journal_count++] = (uint16_t)slot;
+	}
+}
+
+/* Two passes, so that the table's cache lines are on their way while the rest of the batch is decoded. */
+static void take_batch(struct intake *in, const struct intake_record *records, unsigned count,
+		       const struct intake_clock *clock)
+{
+	struct response_event events[INTAKE_BATCH];
+	uint32_t seen[INTAKE_BATCH];
+	unsigned slots[INTAKE_BATCH], n = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (!read_one(in, &records[i], clock, &events[n]))
+			continue;
+		response_prefetch(in->table, events[n].key);
+		int64_t now_ms = now_of(in, clock);
+		seen[n] = now_ms < 0 ? 0 : (uint32_t)(now_ms / 1000);
+		slots[n++] = records[i].slot;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct response_verdict verdict;
+		response_judge(in->table, slots[i], seen[i], &events[i], &verdict);
+		apply(in, slots[i], &verdict);
+	}
+	for (unsigned i = 0; i < in->sources_count; i++)
+		feedback_reset(in->decoders[i]);
+}
+
+void intake_take(struct intake *in, const struct intake_record *records, unsigned count, const struct intake_clock *clock)
+{
+	in->open.consumed += count;
+	for (unsigned done = 0; done < count; done += INTAKE_BATCH)
+		take_batch(in, records + done, count - done < INTAKE_BATCH ? count - done : INTAKE_BATCH, clock);
+}
+
+int64_t intake_clock_ms(const struct intake *in)
+{
+	return in->clock_ms;
+}
+
+const struct names *intake_names(const struct intake *in)
+{
+	return in->names;
+}
+
+const struct tally *intake_tally(const struct intake *in)
+{
+	return in->tally;
+}
+
+unsigned intake_letters(const struct intake *in)
+{
+	return in->letters_count;
+}
+
+struct intake_letter intake_letter(const struct intake *in, unsigned i)
+{
+	must(i < in->letters_count);
+	const struct letter *l = &in->letters[i];
+	return (struct intake_letter){l->tag, l->reason, {in->letter_bytes + l->at, l->len}};
+}
+
+unsigned intake_journal(const struct intake *in)
+{
+	return in->journal_count;
+}
+
+const struct response_entry *intake_journal_entry(const struct intake *in, unsigned i, unsigned *slot)
+{
+	must(i < in->journal_count);
+	*slot = in->journal_slots[i];
+	return &in->journal[i];
+}
+
+bool intake_idle(const struct intake *in)
+{
+	return in->open.consumed == 0;
+}
+
+static void empty_open(struct intake *in)
+{
+	tally_clear(in->tally);
+	in->journal_count = 0;
+	in->letters_count = 0;
+	in->letter_used = 0;
+	in->open = (struct intake_counts){0};
+}
+
+void intake_close(struct intake *in)
+{
+	must(!in->is_closed);
+	in->closed = in->open;
+	in->is_closed = true;
+	response_mark(in->table);
+	empty_open(in);
+}
+
+void intake_commit(struct intake *in, struct intake_counts *total)
+{
+	must(in->is_closed);
+	in->is_closed = false;
+	response_commit(in->table);
+	intake_counts_add(total, &in->closed);
+}
+
+void intake_rollback(struct intake *in)
+{
+	in->is_closed = false;
+	response_rollback(in->table);
+	empty_open(in);
+}
+
+struct response_stats intake_stats(const struct intake *in)
+{
+	return response_stats(in->table);
+}
