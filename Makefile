@@ -7,13 +7,12 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
-VERSION  := 0.1.0
 PKGS     := rdkafka hiredis jansson libmicrohttpd libcurl yaml-0.1 libprotobuf-c libxxhash libsodium glib-2.0
 
 # -ffp-contract=off: the same doubles on every machine, since what watch decides must not depend on who owns the partition.
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter
 ALWAYS   := -ffp-contract=off -fno-omit-frame-pointer $(SANITIZE)
-INCLUDE  := -Ipkg -I$(BUILD)/gen -D_GNU_SOURCE -DCORRIDOR_VERSION='"$(VERSION)"' -MMD -MP
+INCLUDE  := -Ipkg -I$(BUILD)/gen -D_GNU_SOURCE -MMD -MP
 COMPILE   = $(CC) $(CPPFLAGS) $(INCLUDE) $(PKG_CFLAGS) -std=gnu11 $(WARN) $(ALWAYS) $(CFLAGS)
 LIBS      = $(LDFLAGS) $(PKG_LIBS) -lm -lpthread $(LDLIBS)
 
@@ -76,7 +75,8 @@ $(BUILD)/bench/%: $$(patsubst %,$(BUILD)/obj/%.o,$$(basename $$(filter benchmark
 	@mkdir -p $(@D)
 	$(CXX) $(ALWAYS) -o $@ $^ $(LIBS) $(if $(filter benchmarks/$*/%.cc,$(BENCHSRC)),-lsimdjson)
 
-# programs only, for tests/run and benchmarks/run
+# parts only, for tests/run, tests/style/check and benchmarks/run
+generated: $(GEN)
 unit-programs: $(UNIT)
 integration-programs: $(INTEGR)
 tsan-programs: $(foreach t,$(UNIT) $(INTEGR),$(if $(findstring pipeline,$t),$t))
@@ -120,7 +120,7 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all setup demo demo-kafka test unit integration fuzz bench style image-check install clean help \
-	unit-programs integration-programs tsan-programs fuzz-programs bench-programs
+	generated unit-programs integration-programs tsan-programs fuzz-programs bench-programs
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(OBJ) $(CMD)) $(addsuffix .d,$(UNIT) $(INTEGR) $(FUZZ)) \
 	$(patsubst %,$(BUILD)/obj/%.d,$(basename $(BENCHSRC)))

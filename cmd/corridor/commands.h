@@ -32,5 +32,6 @@ int command_usage(const struct command *, const char *format, ...) PRINTF(2, 3);
 int command_failed(const struct command *, const struct err *);
 
 extern const struct command command_help;
+extern const struct command command_ping;
 
 #endif

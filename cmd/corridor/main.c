@@ -7,6 +7,7 @@
 #include "base/version.h"
 
 const struct command *const commands[] = {
+	&command_ping,
 	&command_help,
 	NULL,
 };
