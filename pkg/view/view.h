@@ -32,7 +32,9 @@ struct view_fields {
 void view_fields(struct view_fields *, enum ledger, const struct window_reading *);
 const char *const *view_field_names(enum ledger);   /* all that view_fields may give, in order, NULL-ended */
 
-/* A touchpoint's name as part of a key: % { } and control bytes percent-encoded, cut at VIEW_NAME_MAX bytes. Returns the length. */
+/* A touchpoint's name as part of a key: % { } and control bytes percent-encoded ("%7B"). What would be longer than VIEW_NAME_MAX
+ * bytes is cut between two characters and ends in "~" and 16 hex digits (hash_bytes of the whole name), so that different names
+ * keep different keys. Returns the length; out is NUL-terminated. */
 size_t view_key_name(char out[VIEW_NAME_MAX + 1], struct str touchpoint);
 
 /* ---- what the watch hands to the publisher ---- */
