@@ -37,7 +37,7 @@ $(BUILD)/flags.mk: Makefile deploy/setup.sh
 	@deploy/setup.sh build
 	@mkdir -p $(@D)
 	@pkgs='$(PKGS)'; defs=; \
-	if pkg-config --exists hiredis_ssl; then pkgs="$$pkgs hiredis_ssl"; defs=-DHAVE_HIREDIS_SSL; fi; \
+	if pkg-config --exists hiredis_ssl openssl; then pkgs="$$pkgs hiredis_ssl openssl"; defs=-DHAVE_HIREDIS_SSL; fi; \
 	echo "PKG_CFLAGS := $$defs $$(pkg-config --cflags $$pkgs)" >$@; echo "PKG_LIBS := $$(pkg-config --libs $$pkgs)" >>$@
 
 $(BUILD)/corridor: $(CMD) $(LIB)
@@ -71,9 +71,9 @@ $(BUILD)/tests/%: tests/%.c $(LIB)
 
 # One program per folder of benchmarks/; linked by the C++ compiler only because one of the rivals (simdjson) is C++.
 .SECONDEXPANSION:
-$(BUILD)/bench/%: $$(patsubst %,$(BUILD)/obj/%.o,$$(basename $$(filter benchmarks/$$*/%,$(BENCHSRC)))) $(LIB)
+$(BUILD)/bench/%: $$(addsuffix .o,$$(addprefix $(BUILD)/obj/,$$(basename $$(wildcard benchmarks/$$*/*.c benchmarks/$$*/*.cc)))) $(LIB)
 	@mkdir -p $(@D)
-	$(CXX) $(ALWAYS) -o $@ $^ $(LIBS) $(if $(filter benchmarks/$*/%.cc,$(BENCHSRC)),-lsimdjson)
+	$(CXX) $(ALWAYS) -o $@ $^ $(LIBS) $(if $(wildcard benchmarks/$*/*.cc),-lsimdjson)
 
 # parts only, for tests/run, tests/style/check and benchmarks/run
 generated: $(GEN)
@@ -109,11 +109,12 @@ style: ## formatting, lint, layers, sizes
 	@deploy/setup.sh build style
 	@tests/style/check
 image-check: ## build the Dockerfile's image, or carry its steps out in a Debian root, and run the demo in it
-	@tests/image/check
-install: $(BUILD)/corridor ## to $(DESTDIR)$(PREFIX)
+	@tests/image/check || [ $$? = 77 ]
+install: $(BUILD)/corridor ## to $(DESTDIR)$(PREFIX), with the unit and an example configuration
 	install -D -m 755 $(BUILD)/corridor $(DESTDIR)$(PREFIX)/bin/corridor
 	install -D -m 644 deploy/corridor.yaml $(DESTDIR)$(PREFIX)/share/corridor/corridor.yaml
-	install -D -m 644 deploy/corridor.service $(DESTDIR)$(PREFIX)/lib/systemd/system/corridor.service
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/corridor.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corridor.service
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list

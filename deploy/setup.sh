@@ -12,6 +12,7 @@ build|pkg-config|cmd:pkg-config|finds the libraries
 build|libc6-dev|file:/usr/include/stdio.h|C library
 build|librdkafka-dev|pc:rdkafka|Kafka
 build|libhiredis-dev|pc:hiredis|Redis
+build|libssl-dev|pc:openssl|TLS to Redis
 build|libjansson-dev|pc:jansson|JSON off the hot path
 build|libmicrohttpd-dev|pc:libmicrohttpd|/metrics, /healthz
 build|libcurl4-openssl-dev|pc:libcurl|webhooks
