@@ -1,0 +1,130 @@
+/*
+ * What the files of feedback share.
+ *
+ * A message is decoded in two phases. The scan (scan.c, text.c) is the forward pass: it validates every byte and leaves, for each
+ * mapped field, where its value lies and what kind of token it is. The verdict (decode.c) then reads the fields in a fixed order. So
+ * syntax is always judged before content, "the last duplicate wins" is an assignment, and the branches of the verdict do not depend
+ * on the order of members.
+ *
+ * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is nowhere allowed in JSON, so
+ * it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded from any position up to the end.
+ */
+#ifndef FEEDBACK_PRIV_H
+#define FEEDBACK_PRIV_H
+
+#include <locale.h>
+
+#include "feedback/feedback.h"
+
+#define PAD              64
+#define BYTES_PRESET     (1u << 20)
+#define BYTES_LIMIT      (16u << 20)
+#define DEPTH_PRESET     64
+#define DEPTH_LIMIT      512   /* skipping nested values recurses: 512 levels are about 50 KiB of stack */
+#define STEPS            32    /* members of one object whose order is remembered */
+#define CHILDREN_MAX     FEEDBACK_FIELDS
+#define PATH_MEMBERS_MAX 16
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+enum token {
+	TOKEN_NULL, TOKEN_FALSE, TOKEN_TRUE,
+	TOKEN_WHOLE,     /* a number without fraction and exponent */
+	TOKEN_NUMBER,    /* any other number */
+	TOKEN_TEXT,      /* the bytes between the quotes are the string */
+	TOKEN_ESCAPED,   /* ... are the string once its escapes are decoded */
+	TOKEN_ARRAY, TOKEN_OBJECT,
+	TOKEN_NONE,      /* no such member */
+};
+
+struct value {
+	const char *at;   /* in the copy; for strings behind the opening quote */
+	uint32_t len;
+	enum token token;
+};
+
+/* What a member of an object is for: a field's number, or one of these. */
+enum {
+	TARGET_UNMAPPED = FEEDBACK_FIELDS,
+	TARGET_DIM,     /* a member of the dims object */
+	TARGET_END,     /* the object's closing brace */
+	TARGET_NODE,    /* TARGET_NODE + k: mapped members lie below, see decoder.nodes[k] */
+};
+
+/* One remembered piece of the last message: the bytes from the end of a value to the beginning of the next, `,"score": `.
+ * Where the next message has the same bytes, the name needs no second look. */
+struct step {
+	unsigned char text[32];
+	uint32_t mask;   /* bits of the bytes that count */
+	uint16_t target;
+	uint8_t len, name_at, name_len;
+};
+
+struct child {
+	unsigned char head[16];   /* the name's first bytes */
+	uint32_t head_mask;
+	uint32_t target;
+	const char *name;
+	size_t len;
+};
+
+/* One object on the way to a mapped field. */
+struct node {
+	struct step steps[STEPS + 1];   /* the last one never matches */
+	struct child children[CHILDREN_MAX];
+	unsigned children_count;
+	uint8_t slots[32];              /* hash of a name -> child + 1; at most 12 of 32 are taken */
+	uint32_t below;                 /* fields in and under it: forgotten when the member comes again */
+	uint32_t other;                 /* target of members that are no child: TARGET_UNMAPPED or TARGET_DIM */
+};
+
+struct raw_dim {
+	struct str name;
+	struct value value;
+};
+
+/* Room for decoded strings: a list of blocks, kept over feedback_reset, so that nothing is allocated once it has grown. */
+struct block {
+	struct block *next;
+	size_t size, used;
+	char bytes[];
+};
+
+struct feedback_decoder {
+	char *copy;
+	size_t bytes_max;
+	unsigned depth_max, depth;
+	enum feedback_reason fault;
+	enum ledger ledger;
+	uint32_t present;   /* fields whose value holds */
+	struct value values[FEEDBACK_FIELDS + 1];   /* one more for what is unmapped */
+	unsigned dims_count;
+	uint64_t dims_seen;   /* a bit per kind of name: most names need no comparison with the others */
+	struct raw_dim dims[FEEDBACK_DIMS_MAX];
+	struct str message;   /* the caller's */
+	struct block *first, *current;
+	locale_t plain;       /* numbers with a point, whatever the process has set */
+	char *names;          /* of the children */
+	unsigned nodes_count;
+	struct node *nodes;   /* nodes[0] is the message */
+};
+
+/* mapping.c */
+void node_learn(struct step *, const char *from, const char *to, const char *name, size_t name_len, uint32_t target);
+uint32_t name_hash(const char *name, size_t len);   /* 0..31; reads 8 bytes from name */
+
+/* scan.c: the pass. FEEDBACK_OK, or why the bytes are no JSON object. */
+enum feedback_reason scan_message(struct feedback_decoder *, struct str message);
+/* The end of the number at p; NULL: there is none. */
+const char *scan_number(const char *p, enum token *);
+
+/* text.c */
+const char *text_rare(struct feedback_decoder *, const char *p, enum token *);   /* past escapes and non-ASCII; NULL: fault is set */
+void scratch_init(struct feedback_decoder *);
+struct str text_decode(struct feedback_decoder *, struct str raw);   /* escapes decoded, in scratch; followed by NUL and PAD bytes */
+
+/* time.c */
+bool time_number(struct str text, int64_t *ms);   /* a sound JSON number of any form */
+
+#endif
