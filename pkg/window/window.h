@@ -11,8 +11,11 @@
  *   before  = [from - length, from); for today the whole day before
  *
  * A cell dated at or after `to` waits and enters when due. A cell older than the window before is no business of that window.
- * Invariant: sum == the sum of the panes in [from, to). Panes are 11 counters of 1, 2 or 4 bytes in blocks of 8, allocated when
- * first touched, widened block by block, given back when all their panes have left: a quiet slot costs little.
+ * Invariant: sum == the sum of the panes in [from, to). Panes are 11 counters of 4, 8, 16, 32 or 64 bits in blocks of 8, allocated
+ * when first touched, widened block by block, given back when all their panes have left: a quiet slot costs little.
+ *
+ * A correction comes behind what it corrects, so no count falls below zero, unless what it corrects was never seen (a log whose
+ * start was cut off): then the count stays at zero and the cell is counted in `clamped`.
  * Owned by one thread.
  */
 #ifndef WINDOW_H
@@ -68,16 +71,22 @@ struct window_pane {
 unsigned windows_series(struct windows *, uint32_t slot, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);   /* oldest first, panes without feedback left out */
 
 bool windows_empty(struct windows *, uint32_t slot);                  /* nothing in any window, the windows before and waiting cells included */
-int64_t windows_next_ms(struct windows *, uint32_t slot, unsigned which);   /* the first `to` at which a read would change by itself; INT64_MAX: never */
+int64_t windows_next_ms(struct windows *, uint32_t slot, unsigned which);   /* the first `to` at which counts would change by themselves; INT64_MAX: never */
 
 struct window_memory {
 	uint64_t bytes, slots, blocks, waiting;
+	uint64_t clamped;   /* cells that would have taken a count below zero, since create */
+	uint64_t missed;    /* windows of loaded slots that the bytes did not hold (configuration or zone changed): they began empty */
 };
 struct window_memory windows_memory(const struct windows *);
 
-/* A slot as bytes and back: exact, small (whole numbers as varints), carries the spec list, so that a changed configuration loads what it
- * still can (windows of the same length) and says so. save returns the length, or 0 if `max` is too small. */
+/* A slot as bytes and back: exact, small (whole numbers as varints). The bytes carry the length of each window, so that a changed
+ * configuration loads what it still can (windows of the same length); the others begin empty and count as `missed`.
+ * save returns the length, or 0 if `max` is too small (a busy slot of five windows: about 10 kB).
+ * load fills a slot fresh from windows_open, with the same ledger and zone. Bytes from a clock up to a minute ahead take this clock along (to_ms
+ * never moves back, whoever published it); from further ahead they can't be read. After false the slot is fresh still. */
+#define WINDOW_AHEAD_MAX_S 60
 size_t windows_save(struct windows *, uint32_t slot, unsigned char *out, size_t max);
-bool windows_load(struct windows *, uint32_t slot, const unsigned char *bytes, size_t len);   /* into a fresh slot; false: can't be read */
+bool windows_load(struct windows *, uint32_t slot, const unsigned char *bytes, size_t len);   /* false: can't be read */
 
 #endif

@@ -1,0 +1,309 @@
+#include "window/window_priv.h"
+
+/*
+ * version ledger to_s windows_count waiting_count
+ *   window:   length_s, then
+ *     rolling:  pane_count { gap mask count... }   pane_count { gap p q d }          now, before
+ *     today:    start_s before_s  mask count...    pane_count { gap p q d }   pane_count { gap p q d }
+ *   waiting:  second - to_s, bin, delta
+ *
+ * All numbers are varints (7 bits a byte, low first), signed ones folded (0 -1 1 -2 ...). `gap` is the number of panes since the one
+ * before; the first counts from the ring's start. `mask` has a bit per bin, a count follows for each.
+ */
+#define SAVE_VERSION 1
+
+/* More than any pane ever holds; sums of all panes and bins stay well within 63 bits, whatever the bytes say. */
+#define COUNT_MAX ((uint64_t)1 << 48)
+
+struct out {
+	unsigned char *at, *end;
+	bool full;
+};
+
+static void put(struct out *o, uint64_t value)
+{
+	do {
+		if (o->at == o->end) {
+			o->full = true;
+			return;
+		}
+		*o->at++ = (unsigned char)(value > 127 ? value | 128 : value);
+		value >>= 7;
+	} while (value);
+}
+
+static void put_signed(struct out *o, int64_t value)
+{
+	put(o, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static void put_bins(struct out *o, const int64_t bins[BINS])
+{
+	uint64_t mask = 0;
+	for (unsigned i = 0; i < BINS; i++)
+		mask |= (uint64_t)(bins[i] != 0) << i;
+	put(o, mask);
+	for (unsigned i = 0; i < BINS; i++)
+		if (bins[i])
+			put(o, (uint64_t)bins[i]);
+}
+
+static void put_counts(struct out *o, const int64_t counts[3])
+{
+	for (unsigned i = 0; i < 3; i++)
+		put(o, (uint64_t)counts[i]);
+}
+
+/* Panes first .. first + n - 1 of a ring, those that hold something. */
+static void put_panes(struct out *o, const struct windows *w, enum block_shape shape, const uint32_t blocks[RING_BLOCKS],
+		      uint32_t first, unsigned n)
+{
+	int64_t values[BINS];
+	unsigned used = 0, last = 0;
+	for (unsigned i = 0; i < n; i++)
+		used += shape == BLOCK_BINS ? pane_bins(w, blocks, (first + i) % RING_PANES, values)
+					    : pane_counts(w, blocks, (first + i) % RING_PANES, values);
+	put(o, used);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned place = (first + i) % RING_PANES;
+		if (!(shape == BLOCK_BINS ? pane_bins(w, blocks, place, values) : pane_counts(w, blocks, place, values)))
+			continue;
+		put(o, i - last);
+		last = i;
+		if (shape == BLOCK_BINS)
+			put_bins(o, values);
+		else
+			put_counts(o, values);
+	}
+}
+
+size_t windows_save(struct windows *w, uint32_t slot, unsigned char *bytes, size_t max)
+{
+	struct slot *s = window_touch(w, slot);
+	struct out o = {.at = bytes, .end = bytes + max};
+	put(&o, SAVE_VERSION);
+	put(&o, s->ledger);
+	put(&o, s->to_s);
+	put(&o, w->count);
+	put(&o, s->waiting_count);
+	for (unsigned i = 0; i < w->count; i++) {
+		const struct frame *f = &w->frames[i];
+		const struct ring *ring = &s->rings[i];
+		put(&o, (uint64_t)f->length_s);
+		if (f->length_s) {
+			put_panes(&o, w, BLOCK_BINS, ring->now, f->from, PANES);
+			put_panes(&o, w, BLOCK_COUNTS, ring->before, f->from - PANES, PANES);
+			continue;
+		}
+		int64_t sums[BINS];
+		for (unsigned bin = 0; bin < BINS; bin++)
+			sums[bin] = block_get(w, BLOCK_BINS, s->sums, i * BINS + bin);
+		put_signed(&o, w->days[s->zone].start_s);
+		put_signed(&o, w->days[s->zone].before_s);
+		put_bins(&o, sums);
+		put_panes(&o, w, BLOCK_COUNTS, ring->now, 0, RING_PANES);
+		put_panes(&o, w, BLOCK_COUNTS, ring->before, 0, RING_PANES);
+	}
+	for (uint32_t at = s->waiting_first; at; at = w->waiting[at - 1].next) {
+		const struct waiting *cell = &w->waiting[at - 1];
+		put(&o, cell->second - s->to_s);
+		put(&o, cell->bin);
+		put_signed(&o, cell->delta);
+	}
+	return o.full ? 0 : (size_t)(o.at - bytes);
+}
+
+struct in {
+	const unsigned char *at, *end;
+	bool bad;
+};
+
+static uint64_t get(struct in *in, uint64_t max)
+{
+	uint64_t value = 0;
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		if (in->at == in->end)
+			break;
+		unsigned char byte = *in->at++;
+		if (shift == 63 && byte > 1)
+			break;
+		value |= (uint64_t)(byte & 127) << shift;
+		if (byte < 128) {
+			in->bad |= value > max;
+			return in->bad ? 0 : value;
+		}
+	}
+	in->bad = true;
+	return 0;
+}
+
+static int64_t get_signed(struct in *in, int64_t magnitude_max)
+{
+	uint64_t folded = get(in, (uint64_t)magnitude_max * 2 + 1);
+	return (int64_t)(folded >> 1) ^ -(int64_t)(folded & 1);
+}
+
+static void get_bins(struct in *in, int64_t bins[BINS])
+{
+	uint64_t mask = get(in, (1u << BINS) - 1);
+	for (unsigned i = 0; i < BINS; i++)
+		bins[i] = mask >> i & 1 ? (int64_t)get(in, COUNT_MAX) : 0;
+}
+
+static void load_pane(struct windows *w, struct slot *s, unsigned which, bool now, unsigned place, const int64_t *values)
+{
+	struct ring *ring = &s->rings[which];
+	bool bins = now && w->frames[which].length_s;
+	enum block_shape shape = bins ? BLOCK_BINS : BLOCK_COUNTS;
+	unsigned row = block_row[shape];
+	uint32_t *block = now ? &ring->now[place / BLOCK_ROWS] : &ring->before[place / BLOCK_ROWS];
+	for (unsigned i = 0; i < row; i++) {
+		if (values[i] == 0)
+			continue;
+		block_add(w, shape, block, place % BLOCK_ROWS * row + i, values[i]);
+		if (bins)
+			window_sum_add(w, s, which, i, values[i]);
+		else if (!now)
+			window_before_add(w, s, which, i, values[i]);
+	}
+}
+
+/* `which` < 0: read over it. `total` gets the sum of all p, q, d panes. */
+static void get_panes(struct in *in, struct windows *w, struct slot *s, int which, bool now, bool bins, uint32_t first, unsigned n,
+		      int64_t total[3])
+{
+	uint64_t used = get(in, n), at = 0;
+	int64_t values[BINS];
+	memset(total, 0, 3 * sizeof *total);
+	for (uint64_t i = 0; i < used && !in->bad; i++) {
+		uint64_t gap = get(in, n - 1);
+		at += gap;
+		if (at >= n || (i > 0 && gap == 0)) {
+			in->bad = true;
+			return;
+		}
+		if (bins)
+			get_bins(in, values);
+		else
+			for (unsigned k = 0; k < 3; k++) {
+				values[k] = (int64_t)get(in, COUNT_MAX);
+				total[k] += values[k];
+			}
+		if (which >= 0 && !in->bad)
+			load_pane(w, s, (unsigned)which, now, (first + (uint32_t)at) % RING_PANES, values);
+	}
+}
+
+static void get_today(struct in *in, struct windows *w, struct slot *s, int which, uint32_t to_s)
+{
+	struct window_day saved, day = {0};
+	int64_t sums[BINS], total[3], before_total[3];
+	saved.start_s = get_signed(in, UINT32_MAX);
+	saved.before_s = get_signed(in, UINT32_MAX);
+	get_bins(in, sums);
+	if (which >= 0 && !in->bad) {
+		day = window_day_at(w->days[s->zone].zone, to_s);
+		s->rings[which].from = (uint32_t)day.start_s;
+		if (saved.start_s != day.start_s || saved.before_s != day.before_s) {
+			which = -1;   /* another zone's day: of no use here */
+			w->missed++;
+		}
+	}
+	get_panes(in, w, s, which, true, false, 0, RING_PANES, total);
+	get_panes(in, w, s, which, false, false, 0, RING_PANES, before_total);
+	for (unsigned bin = 0; bin < BINS; bin++) {
+		unsigned count = window_count_of_bin[s->ledger][bin];
+		if (count != NO_COUNT)
+			total[count] -= sums[bin];
+		if (which >= 0 && !in->bad)
+			window_sum_add(w, s, (unsigned)which, bin, sums[bin]);
+	}
+	in->bad |= total[0] != 0 || total[1] != 0 || total[2] != 0;   /* the half hours and the sum must agree */
+}
+
+static void get_window(struct in *in, struct windows *w, struct slot *s, int which, int64_t length_s, uint32_t to_s)
+{
+	int64_t total[3];
+	uint32_t from = 0;
+	if (length_s == 0) {
+		get_today(in, w, s, which, to_s);
+		return;
+	}
+	if (which >= 0)
+		from = s->rings[which].from = window_from(&w->frames[which], to_s);
+	get_panes(in, w, s, which, true, true, from, PANES, total);
+	get_panes(in, w, s, which, false, false, from - PANES, PANES, total);
+}
+
+/* One saved window goes to every configured one of its length ("60m" beside "1h"). */
+static unsigned load_window(struct in *in, struct windows *w, struct slot *s, uint32_t to_s, unsigned loaded)
+{
+	int64_t length_s = (int64_t)get(in, UINT32_MAX);
+	const unsigned char *start = in->at;
+	bool used = false;
+	for (unsigned i = 0; i < w->count && !in->bad; i++) {
+		if (w->frames[i].length_s != length_s || loaded >> i & 1)
+			continue;
+		in->at = start;
+		get_window(in, w, s, (int)i, length_s, to_s);
+		loaded |= 1u << i;
+		used = true;
+	}
+	if (!used && !in->bad)
+		get_window(in, w, s, -1, length_s, to_s);
+	return loaded;
+}
+
+static void load_waiting(struct in *in, struct windows *w, struct slot *s, uint32_t to_s, uint64_t count)
+{
+	for (uint64_t i = 0; i < count && !in->bad; i++) {
+		uint64_t second = to_s + get(in, UINT32_MAX - to_s), bin = get(in, BINS - 1);
+		int64_t delta = get_signed(in, INT32_MAX);
+		in->bad |= delta < INT32_MIN || delta > INT32_MAX;
+		if (!in->bad)
+			wait_add(w, s, (uint32_t)second, (unsigned)bin, (int32_t)delta);
+	}
+}
+
+/* Back to what windows_open made of it. */
+static void forget(struct windows *w, struct slot *s)
+{
+	for (unsigned i = 0; i < w->count; i++) {
+		ring_clear(w, s, i);
+		s->rings[i].from = w->frames[i].length_s ? w->frames[i].from : (uint32_t)w->days[s->zone].start_s;
+	}
+	wait_clear(w, s);
+	s->to_s = w->to_s;
+}
+
+bool windows_load(struct windows *w, uint32_t slot, const unsigned char *bytes, size_t len)
+{
+	must(windows_empty(w, slot));
+	struct slot *s = window_slot(w, slot);
+	struct in in = {.at = bytes, .end = bytes + len};
+	uint64_t missed = w->missed;
+	unsigned loaded = 0;
+	uint64_t version = get(&in, UINT64_MAX), ledger = get(&in, LEDGERS - 1);
+	uint32_t to_s = (uint32_t)get(&in, UINT32_MAX);
+	uint64_t count = get(&in, WINDOWS_MAX), waiting_count = get(&in, len);
+	if (in.bad || version != SAVE_VERSION || ledger != s->ledger || to_s == 0 || to_s > (uint64_t)w->to_s + WINDOW_AHEAD_MAX_S)
+		return false;
+	for (uint64_t i = 0; i < count && !in.bad; i++)
+		loaded = load_window(&in, w, s, to_s, loaded);
+	load_waiting(&in, w, s, to_s, waiting_count);
+	if (in.bad || in.at != in.end) {
+		forget(w, s);
+		w->missed = missed;
+		return false;
+	}
+	for (unsigned i = 0; i < w->count; i++)
+		if (!(loaded >> i & 1)) {
+			w->missed++;
+			s->rings[i].from = w->frames[i].length_s ? window_from(&w->frames[i], to_s)
+								 : (uint32_t)window_day_at(w->days[s->zone].zone, to_s).start_s;
+		}
+	windows_advance(w, ((int64_t)to_s - 1) * 1000);
+	s->to_s = 0;   /* follow at the next touch, whatever the clock */
+	window_touch(w, slot);
+	return true;
+}

@@ -1,0 +1,228 @@
+/*
+ * window_priv - what the files of `window` share: blocks of counters, slots, frames.
+ *
+ * A block is 8 rows of counters, all as wide as the widest needs: 4, 8, 16, 32 or 64 bits. A quiet touchpoint's panes hold a few
+ * responses each, so half-byte counters halve its memory; a parent that gets a million responses a second needs the wide ones.
+ * Blocks of a size come from slabs and go back to a list of that size. A block in the list is all zero but for its link.
+ *
+ *   handle = index << 3 | (class + 1); 0 = no block, all zero
+ */
+#ifndef WINDOW_PRIV_H
+#define WINDOW_PRIV_H
+
+#include "base/must.h"
+#include "window/window.h"
+
+#define BLOCK_ROWS    8
+#define BLOCK_CLASSES 5   /* counters of 4 << class bits */
+#define RING_BLOCKS   8
+#define RING_PANES    (RING_BLOCKS * BLOCK_ROWS)   /* 64 places for the at most 60 panes of a window (today: 52) */
+#define PANES         60                           /* a window's length in panes */
+#define HALF_HOUR_S   1800
+
+enum block_shape {
+	BLOCK_BINS,      /* a row is 11 bins */
+	BLOCK_COUNTS,    /* a row is p, q, d */
+	BLOCK_SHAPES
+};
+static const uint8_t block_row[BLOCK_SHAPES] = {BINS, 3};   /* counters of a row */
+
+struct block_pool {
+	unsigned char **slabs;
+	uint32_t slabs_count, slabs_room;
+	uint32_t size;    /* bytes of a block */
+	uint32_t shift;   /* 1 << shift blocks in a slab */
+	uint32_t free;    /* index + 1 of the first free one; 0: none */
+	uint32_t fresh;   /* the first index never used */
+	uint32_t used;
+};
+
+/* A cell whose time has not come. */
+struct waiting {
+	uint32_t second;
+	int32_t delta;
+	uint32_t next;    /* index + 1 */
+	uint8_t bin;
+};
+
+/* One window of a slot. Pane number P (seconds / width + 2 * PANES, so never below zero) is at place P & 63: the panes of one
+ * window never share a place. today: P is the half hour of the day and `now` holds counts only, its bins are in the sum. */
+struct ring {
+	uint32_t now[RING_BLOCKS];      /* BLOCK_BINS */
+	uint32_t before[RING_BLOCKS];   /* BLOCK_COUNTS */
+	uint32_t from;                  /* pane number of the window's first; today: the day's first second */
+};
+
+struct slot {
+	uint32_t to_s;                  /* the clock that this slot has followed to */
+	uint32_t sums, befores;         /* BLOCK_BINS, BLOCK_COUNTS: row = window */
+	uint32_t waiting_first, waiting_last, waiting_count;   /* oldest arrival first, so nothing is taken back before it is put in */
+	uint32_t waiting_min_s;
+	uint16_t zone;
+	uint8_t ledger;
+	struct ring rings[];
+};
+
+/* Where a window stands at the clock; the same for all slots (but for today, see window_day). */
+struct frame {
+	uint64_t inverse;          /* 2^63 / width, rounded up: a division by multiplying, exact for 32-bit seconds */
+	int64_t length_s;          /* 0: today */
+	int64_t from_s, before_s;
+	uint32_t width_s, from;
+};
+
+struct window_day {
+	const struct zone *zone;
+	int64_t before_s, start_s, end_s;
+};
+
+struct windows {
+	unsigned count;
+	bool has_today;
+	uint32_t to_s;
+	struct frame frames[WINDOWS_MAX];
+
+	unsigned char **chunks;    /* SLOT_CHUNK slots each */
+	size_t slot_size;
+	uint32_t slots_count, slots_max;
+
+	struct window_day *days;   /* one per zone in use */
+	unsigned days_count;
+
+	struct waiting *waiting;
+	uint32_t waiting_room, waiting_fresh, waiting_free, waiting_count;
+
+	struct block_pool pools[BLOCK_SHAPES][BLOCK_CLASSES];
+	uint64_t clamped, missed;
+};
+
+#define SLOT_CHUNK 256
+
+static inline struct slot *window_slot(const struct windows *w, uint32_t slot)
+{
+	must(slot < w->slots_count);
+	return (struct slot *)(w->chunks[slot / SLOT_CHUNK] + slot % SLOT_CHUNK * w->slot_size);
+}
+
+static inline uint32_t window_pane(const struct frame *f, uint32_t second)
+{
+	return (uint32_t)((unsigned __int128)second * f->inverse >> 63) + 2 * PANES;
+}
+
+static inline int64_t window_pane_start_s(const struct frame *f, uint32_t pane)
+{
+	return ((int64_t)pane - 2 * PANES) * f->width_s;
+}
+
+/* ---- block.c ---- */
+
+void block_pools_init(struct windows *);
+void block_pools_release(struct windows *);
+uint32_t block_take(struct windows *, enum block_shape, unsigned class);
+void block_give(struct windows *, enum block_shape, uint32_t *handle);        /* whatever is in it; *handle becomes 0 */
+void block_give_empty(struct windows *, enum block_shape, uint32_t *handle);  /* only if all its counters are zero */
+void block_widen(struct windows *, enum block_shape, uint32_t *handle);
+
+static inline unsigned block_class(uint32_t handle)
+{
+	return (handle & 7) - 1;
+}
+
+static inline unsigned char *block_at(const struct windows *w, enum block_shape shape, uint32_t handle)
+{
+	const struct block_pool *pool = &w->pools[shape][block_class(handle)];
+	uint32_t index = handle >> 3;
+	return pool->slabs[index >> pool->shift] + (size_t)(index & ((1u << pool->shift) - 1)) * pool->size;
+}
+
+static inline uint64_t counter_get(const unsigned char *at, unsigned class, unsigned i)
+{
+	switch (class) {
+	case 0: return at[i / 2] >> (i % 2 * 4) & 15;
+	case 1: return at[i];
+	case 2: return ((const uint16_t *)(const void *)at)[i];
+	case 3: return ((const uint32_t *)(const void *)at)[i];
+	default: return ((const uint64_t *)(const void *)at)[i];
+	}
+}
+
+static inline void counter_put(unsigned char *at, unsigned class, unsigned i, uint64_t value)
+{
+	switch (class) {
+	case 0: at[i / 2] = (unsigned char)((at[i / 2] & (0xF0 >> (i % 2 * 4))) | value << (i % 2 * 4)); break;
+	case 1: at[i] = (unsigned char)value; break;
+	case 2: ((uint16_t *)(void *)at)[i] = (uint16_t)value; break;
+	case 3: ((uint32_t *)(void *)at)[i] = (uint32_t)value; break;
+	default: ((uint64_t *)(void *)at)[i] = value;
+	}
+}
+
+static inline int64_t block_get(const struct windows *w, enum block_shape shape, uint32_t handle, unsigned i)
+{
+	return handle ? (int64_t)counter_get(block_at(w, shape, handle), block_class(handle), i) : 0;
+}
+
+/* Adds to one counter, making or widening the block as needed. A counter stops at zero. Returns what was really added. */
+static inline int64_t block_add(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned i, int64_t delta)
+{
+	if (*handle == 0) {
+		if (delta <= 0)
+			return 0;
+		*handle = block_take(w, shape, 0);
+	}
+	for (;;) {
+		unsigned class = block_class(*handle);
+		unsigned char *at = block_at(w, shape, *handle);
+		int64_t old = (int64_t)counter_get(at, class, i), new = old + delta;
+		if (__builtin_expect(new < 0, 0))
+			new = 0;
+		if (__builtin_expect(class == BLOCK_CLASSES - 1 || new >> (4u << class) == 0, 1)) {
+			counter_put(at, class, i, (uint64_t)new);
+			return new - old;
+		}
+		block_widen(w, shape, handle);
+	}
+}
+
+/* ---- window.c ---- */
+
+#define NO_COUNT 3
+extern const uint8_t window_count_of_bin[LEDGERS][BINS];   /* 0 p, 1 q, 2 d, NO_COUNT */
+
+struct slot *window_touch(struct windows *, uint32_t slot);   /* brought up to the clock */
+void window_enter(struct windows *, struct slot *, uint32_t second, unsigned bin, int64_t delta);   /* dated before the clock */
+struct window_day window_day_at(const struct zone *, uint32_t to_s);
+uint32_t window_from(const struct frame *, uint32_t to_s);     /* pane number of the first pane at this clock */
+
+/* Sums follow what was really added to panes, so they never meet zero from above. */
+static inline void window_sum_add(struct windows *w, struct slot *s, unsigned which, unsigned bin, int64_t delta)
+{
+	int64_t added = block_add(w, BLOCK_BINS, &s->sums, which * BINS + bin, delta);
+	must(added == delta);
+}
+
+static inline void window_before_add(struct windows *w, struct slot *s, unsigned which, unsigned count, int64_t delta)
+{
+	int64_t added = block_add(w, BLOCK_COUNTS, &s->befores, which * 3 + count, delta);
+	must(added == delta);
+}
+
+/* ---- ring.c: rolling windows and today's half hours ---- */
+
+bool ring_add(struct windows *, struct slot *, unsigned which, uint32_t second, unsigned bin, int64_t delta);   /* false: clamped */
+bool today_add(struct windows *, struct slot *, unsigned which, uint32_t second, unsigned bin, int64_t delta);
+void ring_advance(struct windows *, struct slot *, unsigned which, uint32_t from);
+void today_advance(struct windows *, struct slot *, unsigned which, const struct window_day *);
+void ring_clear(struct windows *, struct slot *, unsigned which);   /* panes and sums */
+
+/* A pane's counters, by its place in the ring. Return false if all are zero. */
+bool pane_bins(const struct windows *, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t bins[BINS]);
+bool pane_counts(const struct windows *, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t counts[3]);
+
+/* ---- wait.c ---- */
+
+void wait_add(struct windows *, struct slot *, uint32_t second, unsigned bin, int32_t delta);
+void wait_enter_due(struct windows *, struct slot *);
+void wait_clear(struct windows *, struct slot *);
+
+#endif
