@@ -7,7 +7,7 @@
  * written again later with newer values; nothing queues here.
  *
  * Each script touches the keys of one {tag} only, and every key gets its TTL in the script that writes it. No call blocks for much
- * longer than `timeout` (a name that DNS is slow to resolve excepted). While Redis is away calls fail at once, and the first one
+ * longer than `timeout`, or twice that when it has to connect first (a name that DNS is slow to resolve excepted). While Redis is away calls fail at once, and the first one
  * after the back-off tries to connect. Needs Redis 6.2 (ZADD GT).
  *
  * Owned by one thread, one connection each: a process may have several stores.
@@ -101,9 +101,11 @@ struct store_position {
 	int64_t log_ms, offset;
 };
 
-/* What a checkpoint write leaves behind and the next one expects to find. Empty text: nothing is there. */
+/* What a checkpoint write leaves behind and the next one expects to find. Empty text: nothing is there. Only for the store to
+ * write; `next` lets a write whose answer was lost be repeated without being taken for somebody else's. */
 struct store_token {
 	char text[72];
+	char next[24];
 };
 
 struct store_field {
@@ -120,7 +122,7 @@ struct store_checkpoint {
 };
 
 enum store_checkpoint_outcome {
-	STORE_CHECKPOINT_FAILED,    /* not known whether it was written: next time LOST may be the answer */
+	STORE_CHECKPOINT_FAILED,    /* not known whether it was written: take it for not written, with the same token */
 	STORE_CHECKPOINT_WRITTEN,   /* *token is the new one */
 	STORE_CHECKPOINT_LOST,      /* nothing written: another token than *token was there, Redis lost writes; *token is what was found */
 	STORE_CHECKPOINT_REFUSED,   /* nothing written: a newer position is there, we own the partition no longer */

@@ -1,0 +1,91 @@
+#include "store/store_priv.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+
+void args_init(struct args *args, size_t scratch_size)
+{
+	*args = (struct args){.room = 1024, .scratch_size = scratch_size};
+	args->at = must_array((unsigned long)args->room, sizeof *args->at);
+	args->len = must_array((unsigned long)args->room, sizeof *args->len);
+	args->scratch = must_alloc(scratch_size);
+}
+
+void args_release(struct args *args)
+{
+	free(args->at);
+	free(args->len);
+	free(args->scratch);
+}
+
+void args_begin(struct args *args)
+{
+	args->count = 0;
+	args->scratch_used = 0;
+	args->bytes = 0;
+}
+
+void args_bytes(struct args *args, struct str borrowed)
+{
+	if (args->count == args->room) {
+		args->room *= 2;
+		args->at = realloc(args->at, (size_t)args->room * sizeof *args->at);
+		args->len = realloc(args->len, (size_t)args->room * sizeof *args->len);
+		must(args->at != NULL && args->len != NULL);
+	}
+	args->at[args->count] = borrowed.at ? borrowed.at : "";
+	args->len[args->count++] = borrowed.len;
+	args->bytes += borrowed.len;
+}
+
+void args_text(struct args *args, const char *borrowed)
+{
+	args_bytes(args, str_of(borrowed));
+}
+
+static char *scratch(struct args *args, size_t len)
+{
+	must(args->scratch_size - args->scratch_used >= len);
+	char *at = args->scratch + args->scratch_used;
+	args->scratch_used += len;
+	return at;
+}
+
+void args_format(struct args *args, const char *format, ...)
+{
+	char *at = args->scratch + args->scratch_used;
+	va_list list;
+	va_start(list, format);
+	int len = vsnprintf(at, args->scratch_size - args->scratch_used, format, list);
+	va_end(list);
+	must(len >= 0);
+	scratch(args, (size_t)len + 1);
+	args_bytes(args, (struct str){at, (size_t)len});
+}
+
+void args_copy(struct args *args, struct str prefix, struct str rest)
+{
+	char *at = scratch(args, prefix.len + rest.len);
+	memcpy(at, prefix.at, prefix.len);
+	if (rest.len)
+		memcpy(at + prefix.len, rest.at, rest.len);
+	args_bytes(args, (struct str){at, prefix.len + rest.len});
+}
+
+int args_later(struct args *args)
+{
+	args_bytes(args, STR(""));
+	return args->count - 1;
+}
+
+void args_set(struct args *args, int place, int64_t number)
+{
+	char *at = scratch(args, NUMBER_BYTES);
+	args->at[place] = at;
+	args->len[place] = (size_t)snprintf(at, NUMBER_BYTES, "%" PRId64, number);
+	args->bytes += args->len[place];
+}
