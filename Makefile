@@ -22,6 +22,7 @@ OBJ      := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard pkg/*/*.c)) $(GEN:.c=.o)
 CMD      := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard cmd/corridor/*.c))
 LIB      := $(BUILD)/libcorridor.a
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+SUPPORT  := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 INTEGR   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*_test.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCHSRC := $(wildcard benchmarks/*/*.c benchmarks/*/*.cc)
@@ -65,9 +66,9 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(COMPILE) -fsanitize=fuzzer -o $@ $< $(LIB) $(LIBS)
 
-$(BUILD)/tests/%: tests/%.c $(LIB)
+$(BUILD)/tests/%: tests/%.c $(SUPPORT) $(LIB)
 	@mkdir -p $(@D)
-	$(COMPILE) -Itests -o $@ $< $(LIB) -lcmocka $(LIBS)
+	$(COMPILE) -Itests -o $@ $< $(SUPPORT) $(LIB) -lcmocka $(LIBS)
 
 # One program per folder of benchmarks/; linked by the C++ compiler only because one of the rivals (simdjson) is C++.
 .SECONDEXPANSION:

@@ -1,7 +1,7 @@
 #include "store/store_priv.h"
 
-/* HIREDIS_TLS is set by the build where hiredis_ssl and OpenSSL are installed (Debian 13). */
-#ifdef HIREDIS_TLS
+/* HAVE_HIREDIS_SSL is set by the build where hiredis_ssl and OpenSSL are installed (Debian 13). */
+#ifdef HAVE_HIREDIS_SSL
 
 #include <arpa/inet.h>
 #include <hiredis/hiredis_ssl.h>
