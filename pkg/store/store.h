@@ -10,7 +10,7 @@
  * longer than `timeout`, or twice that when it has to connect first (a name that DNS is slow to resolve excepted). While Redis is away calls fail at once, and the first one
  * after the back-off tries to connect. Needs Redis 6.2 (ZADD GT).
  *
- * Owned by one thread, one connection each: a process may have several stores.
+ * Owned by one thread, one connection each: a process may have several stores. SIGPIPE must be ignored (`os` does).
  */
 #ifndef STORE_H
 #define STORE_H
