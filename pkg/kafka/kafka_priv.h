@@ -1,0 +1,112 @@
+/* What the files of `kafka` share. */
+#ifndef KAFKA_PRIV_H
+#define KAFKA_PRIV_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "kafka/kafka.h"
+
+/* ---- configuration ---- */
+
+/* The transaction time-out: a dead instance holds the last stable offset back for no longer (and up to 10 s until the broker notices). */
+#define KAFKA_TRANSACTION_MS 10000
+
+/* Room for keys and headers beside a raw record in a dead letter. */
+#define KAFKA_HEADER_ROOM (128 << 10)
+
+/*
+ * A configuration in the order base settings, the user's properties, and then, by kafka_conf_put(), what must hold. `opaque` gets librdkafka's
+ * log lines by way of a struct kafka_log_target in front of the handle.
+ */
+rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *, const char *role, struct err *);
+bool kafka_conf_put(rd_kafka_conf_t *, const char *name, const char *value, struct err *);
+bool kafka_conf_put_number(rd_kafka_conf_t *, const char *name, long long value, struct err *);
+/* Takes conf in any case. `client` becomes the opaque of all callbacks; its first member is a struct kafka_log_target. */
+rd_kafka_t *kafka_conf_client(rd_kafka_type_t, rd_kafka_conf_t *, void *client, const char *brokers, struct err *);
+long long kafka_conf_record_bytes_max(const struct kafka_options *);   /* of any record that we write: a dead letter */
+
+struct kafka_log_target {
+	const struct kafka_options *options;
+};
+void kafka_say(const struct kafka_options *, enum kafka_log_level, const char *format, ...) PRINTF(3, 4);
+
+int64_t kafka_now_ms(void);
+
+/* The right that is missing, for a librdkafka error about authorization; NULL for any other error. */
+const char *kafka_right_missing(rd_kafka_resp_err_t);
+/* "topic 'x': no right to ..." or librdkafka's own words. */
+void kafka_err(struct err *, rd_kafka_resp_err_t, const char *subject, const char *words);
+
+/* ---- consumer ---- */
+
+struct kafka_part {
+	uint32_t topic;
+	int32_t partition;
+	int64_t start;        /* what it was assigned or sought at */
+	int64_t position;     /* next to hand out; KAFKA_OFFSET_NONE: nothing was handed out since start */
+	int64_t eof;          /* the end was seen here; KAFKA_OFFSET_NONE */
+	int64_t reset_from;   /* the offset that was out of range; KAFKA_OFFSET_NONE */
+	bool paused;
+	bool stale;           /* revoked or sought: records of the batch in hand are not handed out */
+};
+
+/* A rebalance that librdkafka announced and that is still to be carried out. */
+struct kafka_rebalance {
+	bool assign, lost;
+	rd_kafka_topic_partition_list_t *list;
+};
+
+struct kafka_consumer {
+	struct kafka_log_target log;             /* first: see kafka_conf_client() */
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue;
+	char **topics;
+	size_t topics_count;
+	struct kafka_consumer_events events;
+	bool member;                       /* of a group; else a reader */
+	bool closing;
+
+	rd_kafka_message_t **messages;
+	size_t batch_max, messages_count;
+
+	struct kafka_part *parts;
+	size_t parts_count, parts_room;
+	struct kafka_rebalance pending[8];       /* librdkafka waits for the answer to one before it announces another; lost may follow */
+	size_t pending_count;
+	bool reset_pending;
+
+	struct kafka_consumer_stats stats;
+	_Atomic bool brokers_down;
+	int64_t said_ms;                   /* when an error line was written last */
+	rd_kafka_resp_err_t said;
+};
+
+#define TOPIC_UNKNOWN UINT32_MAX
+uint32_t kafka_topic_index(const struct kafka_consumer *, const char *name);
+struct kafka_part *kafka_part_find(const struct kafka_consumer *, uint32_t topic, int32_t partition);
+struct kafka_part *kafka_part_add(struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t start);
+void kafka_part_drop(struct kafka_consumer *, uint32_t topic, int32_t partition);
+rd_kafka_topic_partition_list_t *kafka_part_list(const struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t offset);
+/* A consumer that is in no group yet; `assigned` manually or subscribed by the caller. */
+struct kafka_consumer *kafka_consumer_create(const struct kafka_options *, rd_kafka_conf_t *, const char *const *topics, size_t topics_count,
+                                       size_t batch_max, struct err *);
+bool kafka_part_seek(struct kafka_consumer *, struct kafka_part *, int64_t offset, struct err *);
+bool kafka_part_pause(struct kafka_consumer *, struct kafka_part *, bool pause, struct err *);
+
+const rd_kafka_consumer_group_metadata_t *kafka_group_metadata(const struct kafka_group *);
+
+void kafka_rebalance_callback(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *consumer);
+void kafka_rebalance_serve(struct kafka_consumer *);   /* carries out what is pending, as far as the broker can be reached */
+void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
+
+/* ---- our topics ---- */
+
+int kafka_own_partitions(const struct kafka_options *, enum kafka_topic);   /* when it is created */
+#define KAFKA_OWN_SETTINGS 6
+/* The settings it is created with, values into `text`; returns the count. */
+size_t kafka_own_settings(const struct kafka_options *, enum kafka_topic, struct kafka_property out[KAFKA_OWN_SETTINGS],
+                          char text[KAFKA_OWN_SETTINGS][32]);
+
+#endif

@@ -1,0 +1,387 @@
+#include "kafka/kafka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/kafka_priv.h"
+
+#define SEND_WAIT_MS 5000   /* for room in a full queue */
+#define HEADERS_MAX  64
+
+struct kafka_producer {
+	struct kafka_log_target log;   /* first: see kafka_conf_client() */
+	rd_kafka_t *rk;
+	char transactional_id[300];    /* "": plain */
+	kafka_delivered_fn *delivered;
+	void *context;
+	char **names;
+	rd_kafka_topic_t **topics;
+	size_t topics_count;
+	bool open;                     /* a transaction */
+	int64_t began_ms;
+	uint64_t failed_before;        /* stats.failed at begin */
+	struct kafka_producer_stats stats;
+};
+
+const char *kafka_outcome_name(enum kafka_outcome outcome)
+{
+	static const char *const names[] = {"done", "abort", "unclear", "fatal"};
+	must((unsigned)outcome < sizeof names / sizeof *names);
+	return names[outcome];
+}
+
+/* ---- callbacks, on the thread that calls us ---- */
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	struct kafka_producer *producer = opaque;
+	bool ok = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (ok) {
+		producer->stats.delivered++;
+		producer->stats.bytes += message->len;
+		producer->stats.brokers_down = false;
+	} else {
+		producer->stats.failed++;
+	}
+	uint64_t tag = (uint64_t)(uintptr_t)message->_private;
+	if (tag == 0 || producer->delivered == NULL)
+		return;
+	struct kafka_delivery delivery = {tag, ok, message->partition, ok ? message->offset : -1};
+	producer->delivered(producer->context, &delivery);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *words, void *opaque)
+{
+	struct kafka_producer *producer = opaque;
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		producer->stats.brokers_down = true;
+}
+
+/* ---- life ---- */
+
+static rd_kafka_t *client_create(struct kafka_producer *producer, struct err *err)
+{
+	const struct kafka_options *options = producer->log.options;
+	bool transactional = producer->transactional_id[0] != '\0';
+	rd_kafka_conf_t *conf = kafka_conf_create(options, transactional ? "lane" : "producer", err);
+	if (conf == NULL)
+		return NULL;
+	bool ok = kafka_conf_put(conf, "enable.idempotence", "true", err) && kafka_conf_put(conf, "acks", "all", err) &&
+		  kafka_conf_put_number(conf, "message.max.bytes", kafka_conf_record_bytes_max(options), err);
+	if (transactional)
+		ok = ok && kafka_conf_put(conf, "transactional.id", producer->transactional_id, err) &&
+		     kafka_conf_put_number(conf, "transaction.timeout.ms", KAFKA_TRANSACTION_MS, err) &&
+		     kafka_conf_put_number(conf, "message.timeout.ms", KAFKA_TRANSACTION_MS, err);
+	if (!ok) {
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	return kafka_conf_client(RD_KAFKA_PRODUCER, conf, producer, options->brokers, err);
+}
+
+static struct kafka_producer *producer_create(const struct kafka_options *options, const char *transactional_id,
+					      kafka_delivered_fn *delivered, void *context, struct err *err)
+{
+	struct kafka_producer *producer = must_alloc(sizeof *producer);
+	producer->log.options = options;
+	producer->delivered = delivered;
+	producer->context = context;
+	snprintf(producer->transactional_id, sizeof producer->transactional_id, "%s", transactional_id);
+	producer->rk = client_create(producer, err);
+	if (producer->rk != NULL)
+		return producer;
+	free(producer);
+	return NULL;
+}
+
+struct kafka_producer *kafka_producer_open(const struct kafka_options *options, const char *role, int lane, kafka_delivered_fn *delivered,
+					   void *context, struct err *err)
+{
+	char id[300];
+	int len = snprintf(id, sizeof id, "%s-%s%s%s-%d", options->group, kafka_instance(options), role ? "-" : "", role ? role : "", lane);
+	if ((size_t)len >= sizeof id) {
+		err_set(err, "kafka.group and kafka.instance are too long together for a transactional id (%d bytes, at most %zu)", len,
+			sizeof id - 1);
+		return NULL;
+	}
+	return producer_create(options, id, delivered, context, err);
+}
+
+struct kafka_producer *kafka_producer_open_plain(const struct kafka_options *options, kafka_delivered_fn *delivered, void *context,
+						 struct err *err)
+{
+	return producer_create(options, "", delivered, context, err);
+}
+
+static void client_destroy(struct kafka_producer *producer)
+{
+	if (producer->rk == NULL)
+		return;
+	for (size_t i = 0; i < producer->topics_count; i++)
+		if (producer->topics[i] != NULL)
+			rd_kafka_topic_destroy(producer->topics[i]);
+	/* Their reports are served now, so that no tag stays without an answer. */
+	rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_poll(producer->rk, 0);
+	rd_kafka_destroy(producer->rk);
+	producer->rk = NULL;
+	producer->open = false;
+}
+
+void kafka_producer_close(struct kafka_producer *producer)
+{
+	if (producer == NULL)
+		return;
+	if (producer->open)
+		rd_kafka_error_destroy(rd_kafka_abort_transaction(producer->rk, 3000));
+	client_destroy(producer);
+	for (size_t i = 0; i < producer->topics_count; i++)
+		free(producer->names[i]);
+	free(producer->names);
+	free(producer->topics);
+	free(producer);
+}
+
+static void *grown(void *old, size_t count, size_t size)
+{
+	char *array = must_array(count + 1, size);
+	if (count > 0)
+		memcpy(array, old, count * size);
+	free(old);
+	return array;
+}
+
+unsigned kafka_producer_topic(struct kafka_producer *producer, const char *name)
+{
+	for (size_t i = 0; i < producer->topics_count; i++)
+		if (strcmp(producer->names[i], name) == 0)
+			return (unsigned)i;
+	size_t at = producer->topics_count;
+	producer->names = grown(producer->names, at, sizeof *producer->names);
+	producer->topics = grown(producer->topics, at, sizeof *producer->topics);
+	producer->names[at] = must_copy(name);
+	producer->topics[at] = NULL;   /* made at first use, for each client anew */
+	return (unsigned)producer->topics_count++;
+}
+
+/* ---- outcomes ---- */
+
+static bool fenced(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/*
+ * Takes the error. The broker says "fenced" too when it ended a transaction that ran out of time: then nobody took our name, and a new
+ * client goes on. What only may be known (a commit whose answer was lost, librdkafka issue 5423) is unclear, whatever librdkafka suggests.
+ */
+static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit, const char *what,
+				     struct err *err)
+{
+	if (error == NULL)
+		return KAFKA_DONE;
+	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+	bool late = producer->open && kafka_now_ms() - producer->began_ms >= KAFKA_TRANSACTION_MS;
+	bool surely_not = producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
+	enum kafka_outcome outcome = KAFKA_UNCLEAR;
+	char subject[400];
+	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
+	if (fenced(code) && !late) {
+		err_set(err, "%s: another instance runs under this name; give each its own kafka.instance (%s)", subject,
+			rd_kafka_error_name(error));
+		outcome = KAFKA_FATAL;
+	} else {
+		if (kafka_right_missing(code) != NULL)
+			outcome = KAFKA_FATAL;
+		else if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) && (!commit || surely_not))
+			outcome = KAFKA_ABORT;
+		kafka_err(err, code, subject, rd_kafka_error_string(error));
+	}
+	rd_kafka_error_destroy(error);
+	return outcome;
+}
+
+static enum kafka_outcome no_client(struct kafka_producer *producer, struct err *err)
+{
+	err_set(err, "transactional id %s: its client is being replaced", producer->transactional_id);
+	return KAFKA_UNCLEAR;
+}
+
+/* ---- transactions ---- */
+
+enum kafka_outcome kafka_producer_init(struct kafka_producer *producer, int timeout_ms, struct err *err)
+{
+	must(producer->transactional_id[0] != '\0');
+	if (producer->rk == NULL)
+		return no_client(producer, err);
+	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false, "init_transactions", err);
+}
+
+enum kafka_outcome kafka_producer_replace(struct kafka_producer *producer, int timeout_ms, struct err *err)
+{
+	client_destroy(producer);
+	for (size_t i = 0; i < producer->topics_count; i++)
+		producer->topics[i] = NULL;
+	producer->rk = client_create(producer, err);
+	if (producer->rk == NULL)
+		return KAFKA_FATAL;
+	return kafka_producer_init(producer, timeout_ms, err);
+}
+
+enum kafka_outcome kafka_producer_begin(struct kafka_producer *producer, struct err *err)
+{
+	if (producer->rk == NULL)
+		return no_client(producer, err);
+	must(!producer->open);
+	producer->began_ms = kafka_now_ms();
+	producer->failed_before = producer->stats.failed;
+	enum kafka_outcome outcome = outcome_of(producer, rd_kafka_begin_transaction(producer->rk), false, "begin", err);
+	producer->open = outcome == KAFKA_DONE;
+	return outcome;
+}
+
+enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer, const struct kafka_offset *offsets, size_t count,
+					       const struct kafka_group *group, int timeout_ms, struct err *err)
+{
+	must(producer->open);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+	for (size_t i = 0; i < count; i++) {
+		rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
+		p->offset = offsets[i].offset;
+		if (offsets[i].metadata.len > 0) {
+			/* librdkafka frees it with free() */
+			char *copy = must_alloc(offsets[i].metadata.len + 1);
+			memcpy(copy, offsets[i].metadata.at, offsets[i].metadata.len);
+			p->metadata = copy;
+			p->metadata_size = offsets[i].metadata.len;
+		}
+	}
+	rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(producer->rk, list, kafka_group_metadata(group), timeout_ms);
+	rd_kafka_topic_partition_list_destroy(list);
+	return outcome_of(producer, error, false, "sending offsets to the transaction", err);
+}
+
+enum kafka_outcome kafka_producer_commit(struct kafka_producer *producer, int timeout_ms, struct err *err)
+{
+	must(producer->open);
+	enum kafka_outcome outcome =
+		outcome_of(producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), true, "commit", err);
+	producer->open = outcome == KAFKA_ABORT;
+	return outcome;
+}
+
+enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int timeout_ms, struct err *err)
+{
+	if (producer->rk == NULL)
+		return no_client(producer, err);
+	enum kafka_outcome outcome =
+		outcome_of(producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
+	producer->open = false;
+	return outcome == KAFKA_ABORT ? KAFKA_UNCLEAR : outcome;
+}
+
+/* ---- sending ---- */
+
+static rd_kafka_headers_t *headers_create(const struct kafka_message *message)
+{
+	if (message->headers_count == 0)
+		return NULL;
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(message->headers_count);
+	for (size_t i = 0; i < message->headers_count; i++) {
+		const struct kafka_header *h = &message->headers[i];
+		must(rd_kafka_header_add(headers, h->name.at, (ssize_t)h->name.len, h->value.at,
+					 h->value.at != NULL ? (ssize_t)h->value.len : 0) == RD_KAFKA_RESP_ERR_NO_ERROR);
+	}
+	return headers;
+}
+
+static rd_kafka_error_t *produce(struct kafka_producer *producer, const struct kafka_message *message, rd_kafka_headers_t *headers)
+{
+	rd_kafka_vu_t fields[8];
+	size_t n = 0;
+	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topics[message->topic]};
+	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition};
+	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->tag};
+	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms};
+	if (message->key.at != NULL)
+		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
+					      .u.mem = {.ptr = (void *)(uintptr_t)message->key.at, .size = message->key.len}};
+	if (message->value.at != NULL)
+		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
+					      .u.mem = {.ptr = (void *)(uintptr_t)message->value.at, .size = message->value.len}};
+	if (headers != NULL)
+		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+	return rd_kafka_produceva(producer->rk, fields, n);
+}
+
+static bool topic_ready(struct kafka_producer *producer, unsigned topic, struct err *err)
+{
+	must(topic < producer->topics_count);
+	if (producer->topics[topic] != NULL)
+		return true;
+	producer->topics[topic] = rd_kafka_topic_new(producer->rk, producer->names[topic], NULL);
+	if (producer->topics[topic] == NULL)
+		kafka_err(err, rd_kafka_last_error(), producer->names[topic], NULL);
+	return producer->topics[topic] != NULL;
+}
+
+enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message, struct err *err)
+{
+	must(message->headers_count <= HEADERS_MAX);
+	if (producer->rk == NULL)
+		return no_client(producer, err);
+	if (!topic_ready(producer, message->topic, err))
+		return KAFKA_FATAL;
+	int64_t deadline_ms = kafka_now_ms() + SEND_WAIT_MS;
+	rd_kafka_headers_t *headers = headers_create(message);
+	rd_kafka_error_t *error;
+	while ((error = produce(producer, message, headers)) != NULL) {
+		if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_now_ms() >= deadline_ms)
+			break;
+		rd_kafka_error_destroy(error);
+		rd_kafka_poll(producer->rk, 50);
+	}
+	if (error == NULL) {
+		producer->stats.sent++;
+		return KAFKA_DONE;
+	}
+	if (headers != NULL)
+		rd_kafka_headers_destroy(headers);
+	enum kafka_outcome outcome = KAFKA_ABORT;
+	if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__FATAL) {
+		char words[300];
+		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->rk, words, sizeof words);
+		outcome = fenced(fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
+		kafka_err(err, fatal, producer->names[message->topic], words);
+	} else {
+		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic], rd_kafka_error_string(error));
+	}
+	rd_kafka_error_destroy(error);
+	return outcome;
+}
+
+void kafka_producer_serve(struct kafka_producer *producer)
+{
+	if (producer->rk != NULL)
+		rd_kafka_poll(producer->rk, 0);
+}
+
+enum kafka_outcome kafka_producer_flush(struct kafka_producer *producer, int timeout_ms, struct err *err)
+{
+	if (producer->rk == NULL)
+		return no_client(producer, err);
+	rd_kafka_resp_err_t code = rd_kafka_flush(producer->rk, timeout_ms);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return KAFKA_DONE;
+	err_set(err, "%d records are not delivered yet: %s", rd_kafka_outq_len(producer->rk), rd_kafka_err2str(code));
+	return KAFKA_UNCLEAR;
+}
+
+struct kafka_producer_stats kafka_producer_stats(const struct kafka_producer *producer)
+{
+	return producer->stats;
+}
