@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/option.h"
 #include "base/str.h"
 #include "feedback/feedback.h"
 #include "nps/nps.h"

@@ -62,4 +62,31 @@ size_t feed_comment(char *out, unsigned theme, unsigned face, uint32_t words, bo
 size_t feed_write(char out[FEED_MESSAGE_MAX], const struct plan *, struct str touchpoint);
 size_t feed_write_id(char *out, uint64_t id);
 
+/* What is still to be sent waits in a heap, earliest first. It is bounded; when it is full, the
+ * earliest is sent although something earlier may still be planned. */
+enum { WAITING_MAX = 1 << 18, PER_RESPONSE_MAX = 8 };
+
+struct feed {
+	struct feed_options options;
+	struct dice dice;
+	double next_ms;                 /* when the next response is given, after the start */
+	double gap_ms, mix_total;
+	uint64_t order, ids;
+	int64_t sent_ms;
+	struct plan *waiting;
+	uint32_t waiting_count;
+	char (*names)[64];
+	struct {
+		unsigned touchpoint;
+		int64_t from_ms, to_ms;
+		double detractors;
+	} incidents[FEED_INCIDENTS_MAX];
+	char id[32];
+};
+
+void feed_push(struct feed *, struct plan);
+void feed_plan(struct feed *, int64_t now_ms);   /* a new response and all that will be sent about it; at most PER_RESPONSE_MAX messages */
+/* A broken message speaks of a response that exists or will, so that one that is not rejected is noticed in the counts. */
+struct plan feed_broken(struct feed *, const struct plan *like);
+
 #endif
