@@ -143,7 +143,8 @@ static void replace(struct version *v, const struct sent *s)
 
 static void find_newest(struct feed_expect *x)
 {
-	qsort(x->sent, x->count, sizeof *x->sent, by_id);
+	if (x->count)
+		qsort(x->sent, x->count, sizeof *x->sent, by_id);
 	free(x->facts);
 	x->facts = must_array(x->count, sizeof *x->facts);
 	x->facts_count = 0;
@@ -222,7 +223,8 @@ static bool report_window(const struct feed_expect *x, const struct fact *facts,
 bool feed_expect_report(struct feed_expect *x, feed_expect_emit *emit, void *context)
 {
 	find_newest(x);
-	qsort(x->facts, x->facts_count, sizeof *x->facts, by_place);
+	if (x->facts_count)
+		qsort(x->facts, x->facts_count, sizeof *x->facts, by_place);
 	for (size_t from = 0, to; from < x->facts_count; from = to) {
 		const struct fact *first = &x->facts[from];
 		for (to = from; to < x->facts_count && x->facts[to].ledger == first->ledger &&

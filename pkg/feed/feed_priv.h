@@ -15,7 +15,8 @@ struct plan {
 	uint32_t touchpoint;     /* or NO_TOUCHPOINT */
 	uint32_t words;          /* picks the comment */
 	uint8_t ledger;
-	int8_t bin;              /* or BIN_NONE */
+	int8_t bin;              /* or BIN_NONE: not in this message */
+	int8_t felt;             /* the bin that the comment fits */
 	uint8_t theme;
 	uint8_t flags;
 	uint16_t fault;          /* 1 + index of a fault; 0: sound */

@@ -83,7 +83,7 @@ static struct plan new_response(struct feed *feed, int64_t now_ms)
 		plan.time_ms -= o->late_by_ms + 1000 + (int64_t)dice_below(&feed->dice, 86400000);
 	struct mood mood = mood_of(plan.touchpoint == NO_TOUCHPOINT ? 0 : plan.touchpoint, now_ms);
 	plan.theme = mood.theme;
-	plan.bin = pick_bin(feed, plan.ledger, pick_face(feed, &plan, &mood));
+	plan.bin = plan.felt = pick_bin(feed, plan.ledger, pick_face(feed, &plan, &mood));
 	if (plan.ledger == LEDGER_SOCIAL || dice_below(&feed->dice, 100) < 62)
 		plan.flags |= PLAN_COMMENT;
 	if (o->disorder_ms > 0)
@@ -131,7 +131,7 @@ static struct plan edited(struct feed *feed, const struct plan *was)
 			break;
 		}
 		/* fall through */
-	default: edit.bin = pick_bin(feed, edit.ledger, (enum face)dice_below(&feed->dice, 3));
+	default: edit.bin = edit.felt = pick_bin(feed, edit.ledger, (enum face)dice_below(&feed->dice, 3));
 	}
 	edit.words += 1;
 	return edit;
@@ -197,7 +197,7 @@ struct plan feed_broken(struct feed *feed, const struct plan *like)
 	if (fault->ledger >= 0)
 		plan.ledger = (uint8_t)fault->ledger;
 	plan.flags = PLAN_COMMENT;
-	plan.bin = plan.ledger == LEDGER_SOCIAL ? BIN_NEGATIVE : 1;
+	plan.bin = plan.felt = plan.ledger == LEDGER_SOCIAL ? BIN_NEGATIVE : 1;
 	plan.words = (uint32_t)dice_roll(&feed->dice);
 	return plan;
 }

@@ -162,7 +162,7 @@ static void opinion(struct writer *w, const struct plan *plan)
 		static const uint8_t faces[LEDGERS][BINS] = {
 			{0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2}, {0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2}, {0, 1, 2, 1}, {0, 0, 0, 1, 2, 2}};
 		text(w, "\"");
-		w->at += feed_comment(w->at, plan->theme, plan->bin < 0 ? 1 : faces[plan->ledger][plan->bin], plan->words, social);
+		w->at += feed_comment(w->at, plan->theme, faces[plan->ledger][plan->felt], plan->words, social);
 		text(w, "\"");
 	}
 }

@@ -29,56 +29,60 @@ struct want {
 };
 
 #define S LEDGER_SURVEY
+#define SENT(id, time, updated, touchpoint, ledger, bin) {id, time, updated, touchpoint, ledger, bin, false, false}
+#define DEAD(id, time, updated, touchpoint, ledger, bin) {id, time, updated, touchpoint, ledger, bin, false, true}
+#define GONE(id, updated) {id, 0, updated, "", S, 0, true, false}
+#define NOTHING {NULL, S, 0, 0, 0, 0, 0}
 static const struct {
 	const char *about;
 	int64_t at_ms;
 	struct row rows[8];
 	struct want want[8];
 } cases[] = {
-	{"nothing at all", INT64_MIN, {{0}}, {{0}}},
+	{"nothing at all", INT64_MIN, {SENT(0, 0, 0, "", S, 0)}, {NOTHING}},
 	{"three scores", INT64_MIN,
-	 {{1, T, NONE, "a", S, 10}, {2, T + 1, NONE, "a", S, 7}, {3, T + 2, NONE, "a", S, 6}},
+	 {SENT(1, T, NONE, "a", S, 10), SENT(2, T + 1, NONE, "a", S, 7), SENT(3, T + 2, NONE, "a", S, 6)},
 	 {{"a", S, 0, 1, 1, 1, 0}, {"a", S, 1, 1, 1, 1, 0}}},
 	{"no touchpoint; ledgers apart; order by bytes", INT64_MIN,
-	 {{1, T, NONE, "b", S, 9}, {2, T, NONE, "", S, 9}, {3, T, NONE, "b", LEDGER_REVIEW, 2}},
+	 {SENT(1, T, NONE, "b", S, 9), SENT(2, T, NONE, "", S, 9), SENT(3, T, NONE, "b", LEDGER_REVIEW, 2)},
 	 {{"_unmapped", S, 0, 1, 0, 0, 0}, {"_unmapped", S, 1, 1, 0, 0, 0}, {"b", S, 0, 1, 0, 0, 0}, {"b", S, 1, 1, 0, 0, 0},
 	  {"b", LEDGER_REVIEW, 0, 0, 0, 1, 0}, {"b", LEDGER_REVIEW, 1, 0, 0, 1, 0}}},
 	{"an edit moves it; an older one comes too late", INT64_MIN,
-	 {{1, T, NONE, "a", S, 9}, {1, T, T + 5, "b", S, 3}, {1, T, T + 4, "c", S, 10}},
+	 {SENT(1, T, NONE, "a", S, 9), SENT(1, T, T + 5, "b", S, 3), SENT(1, T, T + 4, "c", S, 10)},
 	 {{"b", S, 0, 0, 0, 1, 0}, {"b", S, 1, 0, 0, 1, 0}}},
 	{"without updated it takes the highest version known", INT64_MIN,
-	 {{1, T, T + 5, "a", S, 9}, {1, T, NONE, "a", S, 3}},
+	 {SENT(1, T, T + 5, "a", S, 9), SENT(1, T, NONE, "a", S, 3)},
 	 {{"a", S, 0, 0, 0, 1, 0}, {"a", S, 1, 0, 0, 1, 0}}},
 	{"a repeat raises the version", INT64_MIN,
-	 {{1, T, T + 5, "a", S, 9}, {1, T, T + 9, "a", S, 9}, {1, T, T + 7, "a", S, 0}},
+	 {SENT(1, T, T + 5, "a", S, 9), SENT(1, T, T + 9, "a", S, 9), SENT(1, T, T + 7, "a", S, 0)},
 	 {{"a", S, 0, 1, 0, 0, 0}, {"a", S, 1, 1, 0, 0, 0}}},
 	{"the comment later keeps the score", INT64_MIN,
-	 {{1, T, NONE, "a", S, 8}, {1, T, T + 5, "a", S, BIN_NONE}, {2, T, NONE, "a", S, BIN_NONE}},
+	 {SENT(1, T, NONE, "a", S, 8), SENT(1, T, T + 5, "a", S, BIN_NONE), SENT(2, T, NONE, "a", S, BIN_NONE)},
 	 {{"a", S, 0, 0, 1, 0, 0}, {"a", S, 1, 0, 1, 0, 0}}},
 	{"stars are no score out of ten", INT64_MIN,
-	 {{1, T, NONE, "a", LEDGER_REVIEW, 5}, {1, T, T + 5, "a", S, BIN_NONE}, {2, T, NONE, "b", S, 9},
-	  {2, T, NONE, "b", LEDGER_RELATIONSHIP, BIN_NONE}},
+	 {SENT(1, T, NONE, "a", LEDGER_REVIEW, 5), SENT(1, T, T + 5, "a", S, BIN_NONE), SENT(2, T, NONE, "b", S, 9),
+	  SENT(2, T, NONE, "b", LEDGER_RELATIONSHIP, BIN_NONE)},
 	 {{"b", LEDGER_RELATIONSHIP, 0, 1, 0, 0, 0}, {"b", LEDGER_RELATIONSHIP, 1, 1, 0, 0, 0}}},
 	{"deleted: before and after, with and without a version", INT64_MIN,
-	 {{1, 0, NONE, "", S, 0, true}, {1, T, T + 9, "a", S, 9}, {2, T, NONE, "a", S, 9}, {2, 0, T + 3, "", S, 0, true},
-	  {2, T, T + 3, "a", S, 9}, {3, 0, T + 3, "", S, 0, true}, {3, T, T + 4, "c", S, 9}},
+	 {GONE(1, NONE), SENT(1, T, T + 9, "a", S, 9), SENT(2, T, NONE, "a", S, 9), GONE(2, T + 3),
+	  SENT(2, T, T + 3, "a", S, 9), GONE(3, T + 3), SENT(3, T, T + 4, "c", S, 9)},
 	 {{"c", S, 0, 1, 0, 0, 0}, {"c", S, 1, 1, 0, 0, 0}}},
 	{"revived without a score: the old one is gone", INT64_MIN,
-	 {{1, T, T + 1, "a", S, 9}, {1, 0, T + 2, "", S, 0, true}, {1, T, T + 3, "a", S, BIN_NONE}}, {{0}}},
+	 {SENT(1, T, T + 1, "a", S, 9), GONE(1, T + 2), SENT(1, T, T + 3, "a", S, BIN_NONE)}, {NOTHING}},
 	{"an older deletion does nothing", INT64_MIN,
-	 {{1, T, T + 5, "a", S, 9}, {1, 0, T + 4, "", S, 0, true}},
+	 {SENT(1, T, T + 5, "a", S, 9), GONE(1, T + 4)},
 	 {{"a", S, 0, 1, 0, 0, 0}, {"a", S, 1, 1, 0, 0, 0}}},
 	/* 5 m windows have panes of 5 s: to = T+301, from = T+1 rounded up to T+5. */
 	{"edges and the window before", INT64_MIN,
-	 {{1, T + 4999, NONE, "a", S, 9}, {2, T + 5000, NONE, "a", S, 0}, {3, T + 300999, NONE, "a", S, 7}},
+	 {SENT(1, T + 4999, NONE, "a", S, 9), SENT(2, T + 5000, NONE, "a", S, 0), SENT(3, T + 300999, NONE, "a", S, 7)},
 	 {{"a", S, 0, 0, 1, 1, 1}, {"a", S, 1, 1, 1, 1, 0}}},
 	{"late is older than the longest window, by the newest time so far", INT64_MIN,
-	 {{1, T, NONE, "a", S, 9}, {2, T - 60 * MIN, NONE, "a", S, 0}, {3, T - 60 * MIN - 1, NONE, "a", S, 0},
-	  {4, T + 400 * MIN, NONE, "b", S, 9, false, true}},
+	 {SENT(1, T, NONE, "a", S, 9), SENT(2, T - 60 * MIN, NONE, "a", S, 0), SENT(3, T - 60 * MIN - 1, NONE, "a", S, 0),
+	  DEAD(4, T + 400 * MIN, NONE, "b", S, 9)},
 	 /* the hour from T+1s back begins at a pane edge of 60 s: T - 59 min */
 	 {{"a", S, 0, 1, 0, 0, 0}, {"a", S, 1, 1, 0, 0, 1}}},
 	{"at: what is dated later was never there", T + 10000,
-	 {{1, T + 9999, NONE, "a", S, 9}, {2, T + 10001, NONE, "a", S, 0}, {1, T, T + 10001, "a", S, 0}, {3, T + 10000, NONE, "a", S, 0}},
+	 {SENT(1, T + 9999, NONE, "a", S, 9), SENT(2, T + 10001, NONE, "a", S, 0), SENT(1, T, T + 10001, "a", S, 0), SENT(3, T + 10000, NONE, "a", S, 0)},
 	 {{"a", S, 0, 1, 0, 0, 0}, {"a", S, 1, 1, 0, 0, 0}}},
 };
 

@@ -47,7 +47,10 @@ static void the_first_message_of_seed_1_stays(void **state)
 	char text[FEED_MESSAGE_MAX];
 	struct feed_event e;
 	feed_next(feed, text, &e);
-	const char *want = "FIRST";
+	const char *want = "{\"id\":\"resp-000000000008\",\"time\":\"2026-01-05T09:00:00.234Z\",\"kind\":\"survey\","
+			   "\"touchpoint\":\"delivery\",\"score\":9,\"comment\":\"Arrived a day early and well packed \xF0\x9F\x91\x8D\","
+			   "\"customer\":\"c-0357622\",\"dims\":{\"store\":\"store-054\",\"team\":\"team-05\",\"channel\":\"store\","
+			   "\"product\":\"mobile-xl\",\"segment\":\"home\"}}";
 	assert_int_equal(e.message.len, strlen(want));
 	assert_memory_equal(e.message.at, want, e.message.len);
 	feed_destroy(feed);
