@@ -198,6 +198,8 @@ struct plan feed_broken(struct feed *feed, const struct plan *like)
 		plan.ledger = (uint8_t)fault->ledger;
 	plan.flags = PLAN_COMMENT;
 	plan.bin = plan.felt = plan.ledger == LEDGER_SOCIAL ? BIN_NEGATIVE : 1;
+	if (fault->field == FEEDBACK_SENTIMENT)
+		plan.bin = BIN_UNREAD;   /* where there is a class nobody looks at the number */
 	plan.words = (uint32_t)dice_roll(&feed->dice);
 	return plan;
 }

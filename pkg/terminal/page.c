@@ -9,7 +9,7 @@
  *  touchpoint       n     NPS      95 % from..to  -100       0       100     change    5m    1h   24h   trend
  *  |name|      |n    ||score ||interval        ||bar                   ||change ||rate ||rate|..      |trend|
  */
-enum { N_WIDE = 8, SCORE_WIDE = 8, INTERVAL_WIDE = 15, CHANGE_WIDE = 11, RATE_WIDE = 6, TREND = 14, NAME_MIN = 10, NAME_MAX = 30 };
+enum { N_WIDE = 8, SCORE_WIDE = 8, INTERVAL_WIDE = 15, CHANGE_WIDE = 11, RATE_WIDE = 6, BAR_MIN = 13, TREND = 14, NAME_MIN = 10, NAME_MAX = 30 };
 
 struct layout {
 	unsigned name, bar;      /* widths; 0: not shown */
@@ -45,8 +45,8 @@ static struct layout lay_out(const struct terminal_page *page, unsigned columns)
 	while (l.rates < rates && used + RATE_WIDE <= columns)
 		l.rates++, used += RATE_WIDE;
 	l.rate_of_shown_only = l.rates == 1;
-	if (used + 2 + 21 <= columns)
-		l.bar = 21, used += 2 + 21;
+	if (used + 2 + BAR_MIN <= columns)
+		l.bar = BAR_MIN, used += 2 + BAR_MIN;
 	if (l.bar && used + 3 + TREND <= columns)
 		l.trend = true, used += 3 + TREND;
 	while (l.bar && l.bar < 41 && used + 2 <= columns)   /* stays odd, so that 0 has a column of its own */
@@ -75,6 +75,14 @@ static enum ink ink_of(double points)
 	return points >= 30 ? INK_GOOD : points >= 0 ? INK_FAIR : INK_BAD;
 }
 
+/* "+34.2", "-5.0", and "0.0" without a sign. */
+static void signed_text(char out[16], double value, int digits)
+{
+	snprintf(out, 16, "%+.*f", digits, value);
+	if (strspn(out + 1, "0.") == strlen(out + 1))
+		memmove(out, out + 1, strlen(out));
+}
+
 static void score_cells(struct canvas *c, const struct layout *l, struct nps_counts counts)
 {
 	char text[48];
@@ -84,13 +92,18 @@ static void score_cells(struct canvas *c, const struct layout *l, struct nps_cou
 	amount(text, nps_n(counts));
 	canvas_right(c, any ? INK_PLAIN : INK_DIM, N_WIDE, text);
 	if (any)
-		snprintf(text, sizeof text, "%+.1f", points);
+		signed_text(text, points, 1);
 	canvas_right(c, any ? ink_of(points) : INK_DIM, SCORE_WIDE, any ? text : "-");
 	if (!l->interval)
 		return;
-	if (any)
-		snprintf(text, sizeof text, "%+.0f .. %+.0f", interval.low, interval.high);
-	canvas_right(c, INK_DIM, INTERVAL_WIDE, any ? text : "");
+	text[0] = '\0';
+	if (any) {
+		char low[16], high[16];
+		signed_text(low, interval.low, 0);
+		signed_text(high, interval.high, 0);
+		snprintf(text, sizeof text, "%s .. %s", low, high);
+	}
+	canvas_right(c, INK_DIM, INTERVAL_WIDE, text);
 }
 
 static unsigned place(double points, unsigned wide)
@@ -136,8 +149,9 @@ static void change_cell(struct canvas *c, struct nps_counts now, struct nps_coun
 	canvas_right(c, !sure ? INK_DIM : change < 0 ? INK_BAD_BOLD : INK_GOOD_BOLD, CHANGE_WIDE, text);
 }
 
-/* Red: higher than the rate of the longest window by more than chance (Wilson's lower bound). */
-static void rate_cell(struct canvas *c, struct nps_counts counts, struct nps_counts longest)
+/* Red: higher than usual by more than chance (Wilson's lower bound; z = 3, since many cells are looked at). Usual is the rate of the
+ * window that holds the most. */
+static void rate_cell(struct canvas *c, struct nps_counts counts, struct nps_counts most)
 {
 	double rate, usual;
 	struct nps_interval interval;
@@ -146,7 +160,7 @@ static void rate_cell(struct canvas *c, struct nps_counts counts, struct nps_cou
 		canvas_right(c, INK_DIM, RATE_WIDE, "-");
 		return;
 	}
-	bool high = nps_detractor_rate(longest, &usual) && nps_rate_interval(counts.d, nps_n(counts), 1.96, &interval) &&
+	bool high = nps_detractor_rate(most, &usual) && nps_rate_interval(counts.d, nps_n(counts), 3, &interval) &&
 		    interval.low > usual;
 	snprintf(text, sizeof text, "%.0f%%", rate * 100);
 	canvas_right(c, high ? INK_BAD_BOLD : INK_PLAIN, RATE_WIDE, text);
@@ -186,7 +200,11 @@ static void row_line(struct canvas *c, const struct layout *l, const struct term
 {
 	const struct window_reading *shown = &row->windows[page->shown];
 	struct nps_counts counts = nps_of_bins(row->ledger, shown->bins);
-	struct nps_counts longest = nps_of_bins(row->ledger, row->windows[page->windows_count - 1].bins);
+	struct nps_counts most = counts;
+	for (unsigned w = 0; w < page->windows_count; w++) {
+		struct nps_counts other = nps_of_bins(row->ledger, row->windows[w].bins);
+		most = nps_n(other) > nps_n(most) ? other : most;
+	}
 	canvas_to(c, 1);
 	canvas_left(c, INK_PLAIN, l->name, row->touchpoint);
 	score_cells(c, l, counts);
@@ -194,10 +212,10 @@ static void row_line(struct canvas *c, const struct layout *l, const struct term
 		bar_cell(c, l, counts);
 	change_cell(c, counts, shown->before);
 	if (l->rate_of_shown_only)
-		rate_cell(c, counts, longest);
+		rate_cell(c, counts, most);
 	else
 		for (unsigned w = 0; w < l->rates; w++)
-			rate_cell(c, nps_of_bins(row->ledger, row->windows[w].bins), longest);
+			rate_cell(c, nps_of_bins(row->ledger, row->windows[w].bins), most);
 	if (l->trend)
 		trend_cell(c, row, shown);
 	canvas_end(c);
@@ -252,10 +270,10 @@ static void section_head(struct canvas *c, const struct layout *l, const struct 
 
 static void title_line(struct canvas *c, const struct terminal_page *page)
 {
-	char clock[24] = "";
+	char clock[40] = "";
 	if (page->now_ms) {
-		int64_t s = page->now_ms / 1000 % 86400;
-		snprintf(clock, sizeof clock, "%02d:%02d:%02d UTC", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+		unsigned s = (unsigned)(page->now_ms / 1000 % 86400);
+		snprintf(clock, sizeof clock, "%02u:%02u:%02u UTC", s / 3600, s / 60 % 60, s % 60);
 	}
 	canvas_to(c, 1);
 	canvas_put(c, INK_BOLD, page->title);
@@ -281,10 +299,23 @@ static unsigned status_lines(const struct terminal_page *page)
 	return n;
 }
 
+static unsigned lines_needed(const struct terminal_page *page)
+{
+	bool seen[LEDGERS] = {false};
+	unsigned lines = page->rows_count;
+	for (unsigned i = 0; i < page->rows_count; i++) {
+		lines += seen[page->rows[i].ledger] ? 0 : 3;   /* a blank line and the head */
+		seen[page->rows[i].ledger] = true;
+	}
+	return lines;
+}
+
 /* The ledgers one after another; rows that find no place are counted. */
 static void sections(struct canvas *c, const struct layout *l, const struct terminal_page *page, unsigned lines_max)
 {
 	unsigned left_out = 0;
+	if (c->lines + lines_needed(page) <= lines_max)
+		lines_max = 0;
 	for (int ledger = 0; ledger < LEDGERS; ledger++) {
 		bool head = false;
 		for (unsigned i = 0; i < page->rows_count; i++) {
