@@ -17,7 +17,8 @@
 #include "tally/tally.h"
 
 #define BUNDLE_VERSION   1
-#define BUNDLE_BYTES_MAX (512 * 1024)
+#define BUNDLE_BYTES_MAX (512 * 1024)   /* of a message as written; one of four times that is still read */
+#define BUNDLE_NAME_MAX  1024           /* bytes of a touchpoint's or an instance's name; longer is a bug here, refused there */
 
 struct bundle_head {
 	uint32_t version;      /* filled in by the writer */
@@ -33,7 +34,8 @@ struct bundle_writer;
 struct bundle_writer *bundle_writer_create(uint32_t touchpoints_max);
 void bundle_writer_destroy(struct bundle_writer *);
 
-/* Called with each finished message; the bytes are the writer's, gone after the call. */
+/* Called with each finished message; the bytes are the writer's, gone after the call. A part applies on its own: a touchpoint whose
+ * cells do not fit is simply named again in the next. */
 typedef bool bundle_emit(void *context, uint32_t shard, struct str bytes);
 
 /* Every cell of the tally, by the shard of its touchpoint; with `tick` each shard gets at least one message, empty if need be.
@@ -41,7 +43,8 @@ typedef bool bundle_emit(void *context, uint32_t shard, struct str bytes);
 bool bundle_write(struct bundle_writer *, const struct bundle_head *, const struct names *, const struct tally *, bool tick,
 		  bundle_emit *, void *context);
 
-/* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so). */
+/* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so). Without an
+ * entry nothing is emitted. Memory grows to the most entries that a commit has had. */
 void bundle_journal_begin(struct bundle_writer *, int64_t clock_ms);
 void bundle_journal_add(struct bundle_writer *, const struct response_entry *);
 bool bundle_journal_finish(struct bundle_writer *, const struct names *, uint32_t shard, bundle_emit *, void *context);
@@ -63,14 +66,16 @@ struct bundle {
 	uint32_t groups_count;
 	const struct bundle_group *groups;
 };
-bool bundle_read(struct bundle_reader *, struct str bytes, struct bundle *out);   /* false: can't be read */
+/* False: can't be read (not protobuf, a newer version, columns that don't match, a second, ledger, bin or name that can't be). What is
+ * true is safe to apply: clock_ms 0..2^32 s, shards > 0, ledger < LEDGERS, bin one of its ledger. */
+bool bundle_read(struct bundle_reader *, struct str bytes, struct bundle *out);
 
 struct bundle_journal {
 	int64_t clock_ms;                       /* also each entry's `seen` */
 	uint32_t names_count;
 	const struct str *names;
 	uint32_t entries_count;
-	const struct response_entry *entries;   /* .fact.touchpoint is an index into names: translate before refill */
+	const struct response_entry *entries;   /* .fact.touchpoint is an index into names: translate before refill (but of a tomb: it has none) */
 };
 bool bundle_read_journal(struct bundle_reader *, struct str bytes, struct bundle_journal *out);
 
