@@ -4,20 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "os/os.h"
 
 #define BACKOFF_MIN_MS 100
 
-int64_t store_now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 int64_t store_now_ms(void)
 {
-	return store_now_us() / 1000;
+	return os_boot_ns() / 1000000;
 }
 
 static void set_error(struct store *store, const char *format, va_list args)
@@ -136,9 +130,9 @@ redisReply *store_receive(struct store *store)
 	}
 	void *reply = NULL;
 	errno = 0;
-	int64_t began_us = store_now_us();
+	int64_t began_ns = os_monotonic_ns();
 	int status = redisGetReply(store->redis, &reply);
-	store->stats.busy_us += (uint64_t)(store_now_us() - began_us);
+	store->stats.busy_us += (uint64_t)((os_monotonic_ns() - began_ns) / 1000);
 	if (status == REDIS_OK)
 		return reply;
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT)

@@ -80,7 +80,6 @@ struct store {
 };
 
 int64_t store_now_ms(void);
-int64_t store_now_us(void);
 #define STORE_AWAY_MAX_MS 8000   /* TTL of our health keys less two missed writes: after that nothing vouches for what Redis holds */
 
 /* Begins a call: sets its deadline, connects if that is due. False: not connected. */
