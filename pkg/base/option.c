@@ -15,7 +15,7 @@ struct option_block {
 	_Alignas(max_align_t) char bytes[];
 };
 
-static void *pool_take(struct option_pool *pool, size_t bytes)
+void *option_pool_take(struct option_pool *pool, size_t bytes)
 {
 	struct option_block *block = must_alloc(sizeof *block + bytes);
 	block->next = pool->blocks;
@@ -25,7 +25,7 @@ static void *pool_take(struct option_pool *pool, size_t bytes)
 
 const char *option_keep(struct option_pool *pool, struct str text)
 {
-	char *copy = pool_take(pool, text.len + 1);
+	char *copy = option_pool_take(pool, text.len + 1);
 	if (text.len > 0)
 		memcpy(copy, text.at, text.len);
 	return copy;
@@ -298,7 +298,7 @@ bool option_set_list(const struct option_row *row, const struct str *items, size
 		if (row->choices != NULL && choice_index(row->choices, items[i]) < 0)
 			return wrong_choice(row, items[i], err);
 	}
-	const char **at = pool_take(pool, count * sizeof *at);
+	const char **at = option_pool_take(pool, count * sizeof *at);
 	for (size_t i = 0; i < count; i++)
 		at[i] = option_keep(pool, items[i]);
 	*(struct option_list *)field(row, into) = (struct option_list){at, count};

@@ -16,13 +16,13 @@
 #include "base/str.h"
 
 enum option_type {
-	OPTION_BOOL,	 /* bool: true | false */
-	OPTION_INT,	 /* int64_t, min..max */
-	OPTION_BYTES,	 /* int64_t: 512KiB, 1MiB, 10MB, plain number; min..max in bytes */
+	OPTION_BOOL, /* bool: true | false */
+	OPTION_INT, /* int64_t, min..max */
+	OPTION_BYTES, /* int64_t: 512KiB, 1MiB, 10MB, plain number; min..max in bytes */
 	OPTION_DURATION, /* int64_t ms: 100ms, 10s, 5m, 24h, 7d; min..max in ms */
-	OPTION_NUMBER,	 /* double; min..max */
-	OPTION_TEXT,	 /* const char *, kept by the configuration; NULL when absent and without default */
-	OPTION_CHOICE,	 /* int: index in choices */
+	OPTION_NUMBER, /* double; min..max */
+	OPTION_TEXT, /* const char *, kept by the configuration; NULL when absent and without default */
+	OPTION_CHOICE, /* int: index in choices */
 	OPTION_LIST, /* struct option_list of texts: [a, b] or one text; with choices each must be one of them
 		      */
 };
@@ -35,12 +35,12 @@ struct option_list {
 struct option_row {
 	const char *key; /* dotted from the section's start: "responses.max" */
 	enum option_type type;
-	size_t offset;		    /* in the module's options struct */
-	const char *preset;	    /* default as text; NULL: none */
-	double min, max;	    /* both 0: unbounded */
+	size_t offset; /* in the module's options struct */
+	const char *preset; /* default as text; NULL: none */
+	double min, max; /* both 0: unbounded */
 	const char *const *choices; /* OPTION_CHOICE, OPTION_LIST: NULL-ended */
-	const char *prose;	    /* one line: what it does, in the user's terms */
-	int live;		    /* 1: a SIGHUP applies it */
+	const char *prose; /* one line: what it does, in the user's terms */
+	int live; /* 1: a SIGHUP applies it */
 };
 
 /* Keeps the texts and lists of a set of options alive. Zeroed: empty. Not for several threads at once. */
@@ -48,6 +48,7 @@ struct option_pool {
 	struct option_block *blocks;
 };
 const char *option_keep(struct option_pool *, struct str text); /* a copy that ends in NUL */
+void *option_pool_take(struct option_pool *, size_t bytes); /* zeroed, for anything that lives as long */
 void option_pool_release(struct option_pool *);
 
 /* Sets all rows to their defaults (rows without one to 0 or NULL). A default that can't be read is a bug. */

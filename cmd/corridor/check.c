@@ -1,0 +1,82 @@
+#include "commands.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+static bool number_from(const char *text, double max, double *out)
+{
+	const struct option_row row = {"", OPTION_NUMBER, 0, NULL, 1e-6, max, NULL, "", 0};
+	struct option_pool pool = {0};
+	struct err err = {0};
+	return option_set(&row, str_of(text), out, &pool, &err);
+}
+
+static int check(const char *path, const struct config_load_assumed *assumed)
+{
+	struct config_report report = {0};
+	struct config *config = config_load(path, CONFIG_FOR_RUN, &report);
+	if (config == NULL) {
+		config_report_print(&report, path, stdout);
+		fprintf(stderr, "corridor check: %u mistake%s\n", report.count + report.left_out,
+			report.count + report.left_out == 1 ? "" : "s");
+		config_report_release(&report);
+		return EXIT_USAGE;
+	}
+	config_report_release(&report);
+	printf("%s: no mistakes\n\n", path);
+	config_print_costs(config, assumed, stdout);
+	config_destroy(config);
+	return EXIT_FINE;
+}
+
+static int check_run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"rate", required_argument, NULL, 'r'},
+		{"touchpoints", required_argument, NULL, 't'},
+		{0},
+	};
+	const char *path = NULL;
+	struct config_load_assumed assumed = {.responses_per_s = 100, .name_bytes = 24};
+	int c;
+	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': path = optarg; break;
+		case 'r':
+			if (!number_from(optarg, 1e9, &assumed.responses_per_s))
+				return command_usage(&command_check, "--rate is responses a second, not '%s'",
+						     optarg);
+			break;
+		case 't':
+			if (!number_from(optarg, 1e9, &assumed.touchpoints))
+				return command_usage(&command_check, "--touchpoints is a number, not '%s'",
+						     optarg);
+			break;
+		default: return EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return command_usage(&command_check, "what is '%s'?", argv[optind]);
+	if (path == NULL)
+		return command_usage(&command_check, "--config FILE is missing");
+	return check(path, &assumed);
+}
+
+const struct command command_check = {
+	.name = "check",
+	.summary = "list every mistake in a configuration, and what it will cost",
+	.help = "usage: corridor check --config FILE [--rate N] [--touchpoints N]\n"
+		"\n"
+		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the "
+		"memory, "
+		"Redis bytes\n"
+		"and topic bytes that the configuration implies. Nothing is started and nothing outside is "
+		"asked.\n"
+		"\n"
+		"  --rate N            responses a second that the estimate assumes, default 100\n"
+		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n",
+	.run = check_run,
+};

@@ -1,0 +1,170 @@
+/*
+ * estimate - what a configuration costs in memory, in Redis and in Kafka, before anything is started.
+ *
+ * Feedback is taken to arrive evenly over the touchpoints, which all have surveys only; real feedback is uneven, which needs less:
+ * a quiet touchpoint has few panes. Numbers of Redis were measured with MEMORY USAGE of Redis 7.0 on hashes of our fields.
+ */
+#include "config/config_priv.h"
+
+#include <math.h>
+
+#define RESPONSE_BYTES 47.0 /* of the response table, an entry: 40 and a tag, at the load at which it grows */
+#define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
+#define SLOT_BYTES     400.0 /* of the watch, a touchpoint: running sums, positions, what was published when */
+#define PANES	       61.0
+#define COUNTERS       11.0
+#define BLOCK_PANES    8.0
+#define PROCESS_BYTES  (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
+#define LANE_BYTES     (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
+#define QUEUE_BYTES    (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
+
+#define HASH_BYTES	540.0 /* 15 fields of a window, listpack; 1.2 KiB beyond 100,000 a bin */
+#define SERIES_BASE	120.0 /* a series: 3,176 bytes with 122 fields, 552 with 20 */
+#define SERIES_FIELD	25.0
+#define INDEX_BYTES	190.0 /* ZSET entry and `pos` */
+#define CHECKPOINT_BASE 120.0
+#define CHECKPOINT_PANE 7.0 /* saved: start, and the bins that are not 0, as varints */
+
+#define CELL_BYTES    5.0 /* of a bundle: second, ledger, bin, delta, packed */
+#define GROUP_BYTES   6.0 /* beside the touchpoint's name */
+#define BUNDLE_BYTES  70.0 /* head and Kafka's record */
+#define JOURNAL_BYTES 28.0 /* a response */
+
+#define DAY_S 86400.0
+
+static double shown(double expected)
+{
+	return 1 - exp(-expected); /* Poisson: the share of buckets that are not empty */
+}
+
+/* How many panes of a window hold something, and what its ring takes: blocks of 8 panes are allocated when first touched, counters are
+ * as wide as they must be. `today` has half-hour panes. */
+static double ring(const struct window_spec *window, double per_s, double *panes_used)
+{
+	double pane_s = window->length_s > 0 ? (double)window->length_s / 60 : 1800,
+	       panes = window->length_s > 0 ? PANES : 50;
+	double in_pane = per_s * pane_s,
+	       in_bin = in_pane / 3; /* the fullest of the 11 bins holds about a third */
+	double width = in_bin < 200 ? 1 : in_bin < 60000 ? 2 : 4;
+	double blocks = ceil(panes / BLOCK_PANES) * shown(in_pane * BLOCK_PANES);
+	*panes_used = panes * shown(in_pane);
+	return blocks * BLOCK_PANES * (COUNTERS + 3) * width + 64; /* + 3: p, q, d of the window before */
+}
+
+static void add_touchpoints(const struct config *config, double per_s, struct config_costs *costs,
+			    double name_bytes)
+{
+	double rings = 0, series = 0, checkpoint = CHECKPOINT_BASE + name_bytes;
+	for (unsigned i = 0; i < config->windows_count; i++) {
+		double panes;
+		rings += ring(&config->windows[i], per_s, &panes);
+		series += SERIES_BASE + name_bytes + SERIES_FIELD * 2 * panes;
+		checkpoint += 2 * CHECKPOINT_PANE * panes;
+	}
+	costs->windows = costs->touchpoints * (SLOT_BYTES + NAME_ENTRY + name_bytes + rings);
+	costs->redis_hashes = costs->touchpoints * (INDEX_BYTES + 2 * name_bytes +
+						    config->windows_count * (HASH_BYTES + name_bytes));
+	costs->redis_series = costs->touchpoints * series;
+	costs->redis_checkpoint = costs->touchpoints * checkpoint;
+	costs->redis = costs->redis_hashes + costs->redis_series + costs->redis_checkpoint;
+}
+
+/* Responses of a commit that share touchpoint, second and score are one cell; those that share a touchpoint, one group. Each shard
+ * has a bundle a commit if anything fell into it, and one a second anyway. */
+static void add_topics(const struct config *config, const struct config_load_assumed *assumed,
+		       struct config_costs *costs)
+{
+	double commits_per_s = 1000.0 / (double)config->intake.commit_interval_ms,
+	       lanes = (double)config->intake.lanes;
+	double per_commit = assumed->responses_per_s / commits_per_s / lanes,
+	       shards = (double)config->kafka.shards;
+	double groups = costs->touchpoints * shown(per_commit / costs->touchpoints);
+	double cells = costs->touchpoints * COUNTERS * shown(per_commit / costs->touchpoints / COUNTERS);
+	double bundles = shards * fmax(shown(per_commit / shards), fmin(1, 1 / commits_per_s));
+	double bytes =
+		cells * CELL_BYTES + groups * (GROUP_BYTES + assumed->name_bytes) + bundles * BUNDLE_BYTES;
+	costs->tallies_per_day = DAY_S * commits_per_s * lanes * bytes;
+	costs->journal_per_day = DAY_S * (assumed->responses_per_s * JOURNAL_BYTES +
+					  commits_per_s * lanes * shown(per_commit) * BUNDLE_BYTES);
+	costs->retention_days = (double)config->kafka.retention_ms / 1000 / DAY_S;
+	costs->topics = costs->retention_days * (costs->tallies_per_day + costs->journal_per_day);
+}
+
+struct config_costs config_costs(const struct config *config, const struct config_load_assumed *assumed)
+{
+	struct config_costs costs = {0};
+	double lanes = (double)config->intake.lanes;
+	costs.touchpoints =
+		assumed->touchpoints > 0 ? assumed->touchpoints : (double)config->intake.touchpoints_max;
+	add_touchpoints(config, assumed->responses_per_s / costs.touchpoints, &costs, assumed->name_bytes);
+	add_topics(config, assumed, &costs);
+	double known = fmin((double)config->responses.max,
+			    assumed->responses_per_s / lanes * (double)config->responses.horizon_ms / 1000);
+	costs.response_tables = lanes * known * RESPONSE_BYTES;
+	costs.response_tables_full = lanes * (double)config->responses.max * RESPONSE_BYTES;
+	costs.kafka_queues = QUEUE_BYTES * (lanes * config->intake_here + config->watch_here);
+	if (config->intake_here)
+		costs.intake_rss =
+			costs.response_tables +
+			lanes * (LANE_BYTES + costs.touchpoints * (NAME_ENTRY + assumed->name_bytes));
+	if (config->watch_here)
+		costs.watch_rss = costs.windows;
+	costs.rss = PROCESS_BYTES + costs.intake_rss + costs.watch_rss;
+	return costs;
+}
+
+/* ---- as text ---- */
+
+static void print_bytes(FILE *out, const char *label, double bytes, const char *what)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	unsigned unit = 0;
+	while (bytes >= 1024 && unit < 4) {
+		bytes /= 1024;
+		unit++;
+	}
+	char number[32];
+	snprintf(number, sizeof number, bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+	fprintf(out, "  %-22s %10s  %s\n", label, number, what);
+}
+
+static void print_memory(const struct config *config, const struct config_costs *costs, FILE *out)
+{
+	fputs("Memory of this process, roles:", out);
+	for (size_t i = 0; i < config->general.roles.count; i++)
+		fprintf(out, " %s", config->general.roles.at[i]);
+	fputs("\n", out);
+	if (config->intake_here) {
+		print_bytes(out, "response tables", costs->response_tables,
+			    "47 bytes for each response within responses.horizon");
+		print_bytes(out, "  when full", costs->response_tables_full, "responses.max, in each lane");
+		print_bytes(out, "intake", costs->intake_rss, "all lanes, with their tables");
+	}
+	if (config->watch_here)
+		print_bytes(out, "watch", costs->watch_rss, "windows of all touchpoints, surveys only");
+	print_bytes(out, "together", costs->rss, "with the program itself");
+	print_bytes(out, "librdkafka, at most", costs->kafka_queues,
+		    "more while catching up; kafka: {queued.max.messages.kbytes: ...} limits it");
+}
+
+void config_print_costs(const struct config *config, const struct config_load_assumed *assumed, FILE *out)
+{
+	struct config_costs costs = config_costs(config, assumed);
+	fprintf(out,
+		"Estimated for %g responses a second spread evenly over %g touchpoints (--rate, "
+		"--touchpoints):\n\n",
+		assumed->responses_per_s, costs.touchpoints);
+	print_memory(config, &costs, out);
+	fputs("Redis, all instances together\n", out);
+	print_bytes(out, "windows", costs.redis_hashes, "a hash for each touchpoint and window");
+	print_bytes(out, "series", costs.redis_series, "up to 122 panes for each touchpoint and window");
+	print_bytes(out, "checkpoint", costs.redis_checkpoint, "a field for each touchpoint");
+	print_bytes(out, "together", costs.redis, "");
+	fputs("Kafka, one replica, before compression\n", out);
+	print_bytes(out, "tallies a day", costs.tallies_per_day,
+		    "bundles: a cell for each touchpoint, second and score of a commit");
+	print_bytes(out, "journal a day", costs.journal_per_day, "about 28 bytes a response");
+	char kept[80];
+	snprintf(kept, sizeof kept, "both, kept for %.3g days (kafka.retention)", costs.retention_days);
+	print_bytes(out, "together", costs.topics, kept);
+}

@@ -1,0 +1,78 @@
+#include "config_test.h"
+
+static void changes_are_sentences(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *was, *is, *text;
+		bool live;
+	} rows[] = {
+		{"", "log: {level: debug}\n", "log.level is debug, was info", true},
+		{"", "kafka: {group: x}\n", "kafka.group is x, was corridor; this needs a restart", false},
+		{"intake: {id_key_file: /proc/version}\n", "",
+		 "intake.id_key_file is absent, was /proc/version; this needs a restart", false},
+		{"", "windows: [5m, 1h]\nkafka: {retention: 15d}\n",
+		 "windows is [5m, 1h], was [5m, 1h, 24h, 7d, today]; this needs a restart", false},
+		{"", "redis: {url: 'redis://u:pass@h:1/0'}\n", "redis.url is another; this needs a restart",
+		 false},
+		{"", "kafka: {client.id: a}\n", "kafka.client.id is new; this needs a restart", false},
+		{"kafka: {client.id: a}\n", "kafka: {client.id: b}\n",
+		 "kafka.client.id is another; this needs a restart", false},
+		{"kafka: {client.id: a}\n", "", "kafka.client.id is another; this needs a restart", false},
+		{"", "touchpoints: {zones: {a: Europe/Berlin}}\n",
+		 "touchpoints.zones is another; this needs a restart", false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char was_yaml[300] = SOURCE_LINE, is_yaml[300] = SOURCE_LINE;
+		struct config *was = must_read(strcat(was_yaml, rows[i].was)),
+			      *is = must_read(strcat(is_yaml, rows[i].is));
+		struct config_changes changes = {0};
+		config_compare(was, is, &changes);
+		assert_int_equal(changes.count, 1);
+		assert_string_equal(changes.at[0].text, rows[i].text);
+		assert_int_equal(changes.at[0].live, rows[i].live);
+		config_changes_release(&changes);
+		config_destroy(was);
+		config_destroy(is);
+	}
+}
+
+static void sources_come_change_and_go(void **state)
+{
+	(void)state;
+	struct config *was = must_read("sources: [{topic: a}, {topic: b}]\n");
+	struct config *is = must_read("sources: [{topic: c}, {topic: b, kind: review}]\n");
+	struct config_changes changes = {0};
+	config_compare(was, is, &changes);
+	assert_int_equal(changes.count, 3);
+	assert_string_equal(changes.at[0].text, "the source a is gone; this needs a restart");
+	assert_string_equal(changes.at[1].text, "the source b is another; this needs a restart");
+	assert_string_equal(changes.at[2].text, "the source c is new; this needs a restart");
+	config_changes_release(&changes);
+	config_destroy(was);
+	config_destroy(is);
+}
+
+static void only_live_values_are_taken_over(void **state)
+{
+	(void)state;
+	struct config *running = must_read(SOURCE_LINE),
+		      *fresh =
+			      must_read(SOURCE_LINE "log: {level: error, format: json}\nkafka: {group: x}\n");
+	config_apply_live(running, fresh);
+	config_destroy(fresh); /* nothing of it is needed any more */
+	assert_int_equal(running->log.level, LOG_LEVEL_ERROR);
+	assert_int_equal(running->log.format, LOG_FORMAT_JSON);
+	assert_string_equal(running->kafka.group, "corridor");
+	config_destroy(running);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changes_are_sentences),
+		cmocka_unit_test(sources_come_change_and_go),
+		cmocka_unit_test(only_live_values_are_taken_over),
+	};
+	return cmocka_run_group_tests_name("config/reload", tests, NULL, NULL);
+}
