@@ -7,6 +7,8 @@
 #include "base/version.h"
 
 const struct command *const commands[] = {
+	&command_check,
+	&command_config,
 	&command_ping,
 	&command_help,
 	NULL,

@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "base/number.h"
+#include "base/units.h"
 
 #define QUOTED_MAX 60 /* bytes of a wrong value that an error repeats */
 
@@ -40,36 +41,6 @@ void option_pool_release(struct option_pool *pool)
 	}
 }
 
-/* ---- units ---- */
-
-struct unit {
-	const char *name;
-	int64_t factor;
-};
-
-/* From large to small: formatting takes the first that divides the value. */
-static const struct unit durations[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000},
-					{"s", 1000},	 {"ms", 1},	 {NULL, 0}};
-static const struct unit sizes[] = {
-	{"GiB", 1LL << 30}, {"MiB", 1LL << 20}, {"KiB", 1LL << 10}, {"", 1}, {NULL, 0}};
-static const struct unit decimal_sizes[] = {{"GB", 1000000000}, {"MB", 1000000}, {"kB", 1000},
-					    {"KB", 1000},	{"B", 1},	 {NULL, 0}};
-
-static const struct unit *unit_named(const struct unit *units, struct str name)
-{
-	for (; units->name != NULL; units++)
-		if (str_is(name, units->name))
-			return units;
-	return NULL;
-}
-
-static void unit_format(const struct unit *units, int64_t value, char *out, size_t max)
-{
-	while (value % units->factor != 0 || (value == 0 && units->factor != 1))
-		units++;
-	snprintf(out, max, "%" PRId64 "%s", value / units->factor, units->name);
-}
-
 static struct str trimmed(struct str text)
 {
 	while (text.len > 0 && strchr(" \t\r\n", text.at[0]) != NULL)
@@ -77,36 +48,6 @@ static struct str trimmed(struct str text)
 	while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL)
 		text.len--;
 	return text;
-}
-
-/* Digits with an optional point, then a unit: "1.5h". Whole numbers of the smallest unit only. */
-static bool read_with_unit(struct str text, const struct unit *units, const struct unit *more, int64_t *out)
-{
-	int64_t whole = 0, scale = 1;
-	size_t i = 0, digits = 0;
-	bool point = false;
-	for (; i < text.len && ((text.at[i] >= '0' && text.at[i] <= '9') || (text.at[i] == '.' && !point));
-	     i++) {
-		if (text.at[i] == '.') {
-			point = true;
-			continue;
-		}
-		if (++digits > 15 || __builtin_mul_overflow(scale, point ? 10 : 1, &scale))
-			return false;
-		whole = whole * 10 + (text.at[i] - '0');
-	}
-	struct str name = trimmed((struct str){text.at + i, text.len - i});
-	const struct unit *unit = unit_named(units, name);
-	if (unit == NULL && more != NULL)
-		unit = unit_named(more, name);
-	if (unit == NULL && (name.len > 0 || whole != 0)) /* only a duration of 0 needs no unit */
-		return false;
-	int64_t product;
-	if (digits == 0 || __builtin_mul_overflow(whole, unit != NULL ? unit->factor : 1, &product) ||
-	    product % scale != 0)
-		return false;
-	*out = product / scale;
-	return true;
 }
 
 /* ---- single values ---- */
@@ -185,9 +126,9 @@ static void bound_text(const struct option_row *row, double value, char *out, si
 {
 	char digits[NUMBER_BYTES];
 	if (row->type == OPTION_DURATION)
-		unit_format(durations, (int64_t)value, out, max);
+		units_duration_text((int64_t)value, out, max);
 	else if (row->type == OPTION_BYTES)
-		unit_format(sizes, (int64_t)value, out, max);
+		units_bytes_text((int64_t)value, out, max);
 	else {
 		number_decimal(digits, value);
 		snprintf(out, max, "%s", digits);
@@ -228,8 +169,8 @@ static bool set_whole(const struct option_row *row, struct str text, void *into,
 {
 	int64_t value;
 	bool read = row->type == OPTION_INT	? read_whole(text, &value)
-		    : row->type == OPTION_BYTES ? read_with_unit(text, sizes, decimal_sizes, &value)
-						: read_with_unit(text, durations, NULL, &value);
+		    : row->type == OPTION_BYTES ? units_bytes(text, &value)
+						: units_duration(text, &value);
 	if (!read || !in_range(row, (double)value))
 		return wrong(row, text, err);
 	*(int64_t *)field(row, into) = value;
@@ -342,8 +283,8 @@ void option_defaults(const struct option_row *rows, void *into, struct option_po
 		struct err err = {0};
 		set_nothing(rows, into);
 		if (rows->preset != NULL && !option_set(rows, str_of(rows->preset), into, pool, &err)) {
-			fprintf(stderr, "corridor: the default of %s %s\n", rows->key, err.text);
-			must(!"a default that can be read");
+			err_prefix(&err, "the default of %s", rows->key);
+			must_failed(err.text, __FILE__, __LINE__);
 		}
 	}
 }
@@ -366,8 +307,8 @@ void option_format(const struct option_row *row, const void *from, char *out, si
 	switch (row->type) {
 	case OPTION_BOOL: snprintf(out, max, "%s", *(const bool *)at ? "true" : "false"); break;
 	case OPTION_INT: snprintf(out, max, "%" PRId64, *(const int64_t *)at); break;
-	case OPTION_BYTES: unit_format(sizes, *(const int64_t *)at, out, max); break;
-	case OPTION_DURATION: unit_format(durations, *(const int64_t *)at, out, max); break;
+	case OPTION_BYTES: units_bytes_text(*(const int64_t *)at, out, max); break;
+	case OPTION_DURATION: units_duration_text(*(const int64_t *)at, out, max); break;
 	case OPTION_NUMBER:
 		number_decimal(digits, *(const double *)at);
 		snprintf(out, max, "%s", digits);

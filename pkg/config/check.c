@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "zone/zone.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
@@ -64,21 +65,15 @@ static void check_windows(struct config *config, struct config_report *report)
 	config->redis.windows = config->window_names;
 }
 
-static void duration_text(int64_t ms, char out[32])
-{
-	const struct option_row row = {"", OPTION_DURATION, 0, NULL, 0, 0, NULL, "", 0};
-	option_format(&row, &ms, out, 32);
-}
-
 static void check_reach(struct config *config, struct config_report *report)
 {
 	char least[32], have[32], longest[32];
 	int64_t horizon_least = config->reach_ms + config->intake.max_future_skew_ms,
 		retention_least = 2 * config->reach_ms + DAY_MS;
-	duration_text(config->reach_ms, longest);
+	units_duration_text(config->reach_ms, longest, sizeof longest);
 	if (config->responses.horizon_ms < horizon_least) {
-		duration_text(horizon_least, least);
-		duration_text(config->responses.horizon_ms, have);
+		units_duration_text(horizon_least, least, sizeof least);
+		units_duration_text(config->responses.horizon_ms, have, sizeof have);
 		config_report_add(report, config_line(config, "responses.horizon"),
 				  "responses.horizon must be at least %s (the longest window, %s, and "
 				  "intake.max_future_skew), not %s: "
@@ -88,7 +83,7 @@ static void check_reach(struct config *config, struct config_report *report)
 	if (config->kafka.retention_ms == 0)
 		config->kafka.retention_ms = retention_least;
 	if (config->kafka.retention_ms < retention_least) {
-		duration_text(retention_least, least);
+		units_duration_text(retention_least, least, sizeof least);
 		config_report_add(report, config_line(config, "kafka.retention"),
 				  "kafka.retention must be at least %s (twice the longest window, %s, and a "
 				  "day) or 0, which means that",

@@ -2,9 +2,9 @@
  * config - the configuration file: read whole, checked whole, every mistake named with its line.
  *
  * The file is YAML. Its keys are the rows that modules export (base/option.h), put under a name each by one table in sections.c;
- * this module knows rows and where they go, not what they mean. Three things are no rows: `sources` (a list of rows), `zones` of
- * touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or ${NAME:-default} from the
- * environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
+ * this module knows rows and where they go, not what they mean. Three things are no rows: `sources` (a list of rows), `zones`
+ * of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or ${NAME:-default}
+ * from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
  *
  * A configuration is read once and never changes; a reload reads another one and compares (config_changes).
  */
@@ -142,6 +142,7 @@ struct config_load_assumed {
 struct config_costs {
 	double touchpoints;
 	double response_tables, response_tables_full; /* all lanes: at the assumed rate, at responses.max */
+	double responses_full_s; /* until the tables are full; less than the horizon: they are too small */
 	double windows; /* watch, one ledger a touchpoint */
 	double kafka_queues; /* librdkafka's, when we fall behind */
 	double intake_rss, watch_rss, rss; /* 0 for a role that is not here */

@@ -151,8 +151,10 @@ static void read_property(struct loader *loader, const struct scope *scope, cons
 static void walk(struct loader *, const struct scope *, const char *path, const yaml_node_t *mapping);
 
 static void handle(struct loader *loader, const struct scope *scope, const char *path, const char *word,
-		   const yaml_node_t *name, const yaml_node_t *value)
+		   const yaml_node_pair_t *pair)
 {
+	const yaml_node_t *name = yaml_document_get_node(loader->yaml, pair->key);
+	const yaml_node_t *value = yaml_document_get_node(loader->yaml, pair->value);
 	char key[KEY_BYTES];
 	void *into;
 	key_join(key, path, word);
@@ -230,8 +232,7 @@ static void walk(struct loader *loader, const struct scope *scope, const char *p
 	for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < end; pair++) {
 		const char *word = key_text(loader, mapping, pair, path);
 		if (word != NULL)
-			handle(loader, scope, path, word, yaml_document_get_node(loader->yaml, pair->key),
-			       yaml_document_get_node(loader->yaml, pair->value));
+			handle(loader, scope, path, word, pair);
 	}
 }
 

@@ -100,6 +100,7 @@ struct config_costs config_costs(const struct config *config, const struct confi
 	add_topics(config, assumed, &costs);
 	double known = fmin((double)config->responses.max,
 			    assumed->responses_per_s / lanes * (double)config->responses.horizon_ms / 1000);
+	costs.responses_full_s = lanes * (double)config->responses.max / assumed->responses_per_s;
 	costs.response_tables = lanes * known * RESPONSE_BYTES;
 	costs.response_tables_full = lanes * (double)config->responses.max * RESPONSE_BYTES;
 	costs.kafka_queues = QUEUE_BYTES * (lanes * config->intake_here + config->watch_here);
@@ -138,6 +139,12 @@ static void print_memory(const struct config *config, const struct config_costs 
 		print_bytes(out, "response tables", costs->response_tables,
 			    "47 bytes for each response within responses.horizon");
 		print_bytes(out, "  when full", costs->response_tables_full, "responses.max, in each lane");
+		if (costs->responses_full_s * 1000 < (double)config->responses.horizon_ms)
+			fprintf(out,
+				"  THE TABLE IS TOO SMALL for this rate: it is full after %.1f hours, and "
+				"what is evicted then can be "
+				"counted twice\n",
+				costs->responses_full_s / 3600);
 		print_bytes(out, "intake", costs->intake_rss, "all lanes, with their tables");
 	}
 	if (config->watch_here)

@@ -39,9 +39,10 @@ static void print_row(const struct option_row *row, const char *indent, FILE *ou
 {
 	fprintf(out, "%s# %s", indent, row->prose);
 	if (row->type == OPTION_CHOICE) {
-		fputs(":", out);
+		fputs(" (", out);
 		for (int i = 0; row->choices[i] != NULL; i++)
-			fprintf(out, "%s %s", i ? "," : "", row->choices[i]);
+			fprintf(out, "%s%s", i ? ", " : "", row->choices[i]);
+		fputs(")", out);
 	}
 	fputs("\n", out);
 	const char *key = strrchr(row->key, '.') ? strrchr(row->key, '.') + 1 : row->key;

@@ -11,7 +11,7 @@
 #include "os/os.h"
 
 #define MESSAGE_MAX 2048 /* a longer message is cut; librdkafka's longest are about 1 KiB */
-#define LINE_END    16	 /* room for the longest escape and what closes a line */
+#define LINE_END    16 /* room for the longest escape and what closes a line */
 #define SECRETS_MAX 64
 #define SECRET_MAX  512
 
@@ -20,9 +20,9 @@ static const char *const formats[] = {"text", "json", NULL};
 
 const struct option_row log_options[] = {
 	{"level", OPTION_CHOICE, offsetof(struct log_options, level), "info", 0, 0, levels,
-	 "How much is said: each level includes those before it.", 1},
+	 "how much is said; each level includes those before it", 1},
 	{"format", OPTION_CHOICE, offsetof(struct log_options, format), "text", 0, 0, formats,
-	 "Lines for people (text) or for machines (json).", 1},
+	 "lines for people or for machines", 1},
 	{0},
 };
 

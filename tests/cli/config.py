@@ -1,0 +1,77 @@
+"""corridor help, config and check: what is printed where, and the exit codes."""
+import os, subprocess, tempfile, unittest
+
+CORRIDOR = os.environ.get("CORRIDOR", "build/corridor")
+
+
+def corridor(*args, **more):
+    return subprocess.run([CORRIDOR, *args], capture_output=True, text=True, timeout=30, **more)
+
+
+def check(yaml, *args, env=None):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(yaml)
+        file.flush()
+        done = corridor("check", "--config", file.name, *args, env=env)
+        return done, [line.removeprefix(file.name) for line in done.stdout.splitlines()]
+
+
+class Frame(unittest.TestCase):
+    def test_help(self):
+        for args in (["help"], ["--help"], ["-h"]):
+            done = corridor(*args)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), args)
+            self.assertIn("  config ", done.stdout)
+        listed = [line.split()[0] for line in corridor("help").stdout.splitlines() if line.startswith("  ")]
+        for name in listed:
+            self.assertEqual(corridor("help", name).stdout, corridor(name, "--help").stdout, name)
+            self.assertTrue(corridor("help", name).stdout.startswith(f"usage: corridor {name}"), name)
+
+    def test_wrong_usage(self):
+        for args in ([], ["hepl"], ["help", "nothing"], ["check"], ["check", "--config"], ["check", "--nothing"],
+                     ["check", "--config", "x", "y"], ["check", "--config", "x", "--rate", "fast"], ["config", "x"]):
+            done = corridor(*args)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+            self.assertNotEqual(done.stderr, "", args)
+        self.assertIn("did you mean 'help'?", corridor("hepl").stderr)
+
+    def test_version(self):
+        self.assertRegex(corridor("--version").stdout, r"^corridor \d+\.\d+\.\d+")
+
+    def test_full_disk_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            self.assertEqual(subprocess.run([CORRIDOR, "config"], stdout=full, stderr=subprocess.DEVNULL).returncode, 1)
+
+
+class Check(unittest.TestCase):
+    def test_printed_configuration_is_accepted(self):
+        done, lines = check(corridor("config").stdout)
+        self.assertEqual((done.returncode, lines[0], done.stderr), (0, ": no mistakes", ""))
+
+    def test_every_mistake_with_its_line(self):
+        done, lines = check("sources:\n  - topic: a\n    knid: review\nlog:\n  level: loud\nintake: {lanes: 0}\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual([line.split(": ")[0] for line in lines], [":3", ":5", ":6"])
+        self.assertIn("did you mean 'kind'?", lines[0])
+        self.assertIn("3 mistakes", done.stderr)
+
+    def test_secrets_from_the_environment(self):
+        yaml = "sources: [{topic: a}]\nkafka: {security.protocol: sasl_ssl, sasl.password: '${PASS}'}\nintake: {lanes: '${PASS}'}\n"
+        done, lines = check(yaml, env={**os.environ, "PASS": "hunter2"})
+        self.assertEqual((done.returncode, len(lines)), (2, 1))
+        self.assertNotIn("hunter2", done.stdout + done.stderr)
+
+    def test_no_such_file(self):
+        done = corridor("check", "--config", "/nowhere/c.yaml")
+        self.assertEqual((done.returncode, done.stdout), (2, "/nowhere/c.yaml: can't be opened: No such file or directory\n"))
+
+    def test_costs_say_what_they_assume(self):
+        done, _ = check("sources: [{topic: a}]\n", "--rate", "5000", "--touchpoints", "300")
+        self.assertIn("5000 responses a second", done.stdout)
+        self.assertIn("300 touchpoints", done.stdout)
+        for part in ("Memory", "Redis", "Kafka"):
+            self.assertIn(part, done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
