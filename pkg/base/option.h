@@ -33,7 +33,7 @@ struct option_list {
 };
 
 struct option_row {
-	const char *key; /* dotted from the section's start: "responses.max" */
+	const char *key; /* within the module's section: "max" is `responses.max` in the file */
 	enum option_type type;
 	size_t offset; /* in the module's options struct */
 	const char *preset; /* default as text; NULL: none */

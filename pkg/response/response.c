@@ -8,20 +8,20 @@
 #define GROUPS_FIRST 1024   /* 13 thousand entries, 0.6 MB: a small feed never grows */
 
 const struct option_row response_options[] = {
-	{.key = "responses.max",
+	{.key = "max",
 	 .type = OPTION_INT,
 	 .offset = offsetof(struct response_options, max),
 	 .preset = "10000000",
 	 .min = 1000,
 	 .max = 2e9,
-	 .prose = "Responses that are remembered at most, per lane, to recognise repeats, edits and deletions; 47 bytes each."},
-	{.key = "responses.horizon",
+	 .prose = "responses that are remembered at most, in each lane; about 47 bytes each"},
+	{.key = "horizon",
 	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct response_options, horizon_ms),
 	 .preset = "8d",
 	 .min = 60e3,
 	 .max = 400 * 86400e3,
-	 .prose = "How long a response is remembered after its last change; at least the longest window and the allowed skew."},
+	 .prose = "how long a response is remembered; at least the longest window and intake.max_future_skew"},
 	{.key = NULL},
 };
 
