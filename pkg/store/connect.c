@@ -79,7 +79,7 @@ void store_refused(struct store *store, const redisReply *reply)
 		{"MASTERDOWN", "this replica has lost its primary", true},
 		{"NOAUTH", "redis.url needs a password", true},
 		{"WRONGPASS", "user or password in redis.url are wrong", true},
-		{"NOPERM", "the user lacks a right: deploy/redis/users.acl has the lines", false},
+		{"NOPERM", "the user lacks a right: deploy/redis/users.conf has its line", false},
 		{"OOM", "raise Redis' maxmemory", false},
 		{"WRONGTYPE", "another program uses our keys: choose another redis.prefix", false},
 	};
