@@ -24,7 +24,7 @@ const struct option_row intake_touchpoint_options[] = {
 };
 
 /* What one commit holds at most. At 100 ms a commit these are ten times what a lane can read in that time. */
-enum { CELLS_MAX = 1 << 18, JOURNAL_MAX = 1 << 17, LETTERS_MAX = 4096, LETTER_BYTES_MAX = 32 << 20 };
+enum { CELLS_MAX = 1 << 18, JOURNAL_MAX = 1 << 17, LETTERS_MAX = INTAKE_LETTERS_MAX, LETTER_BYTES_MAX = 32 << 20 };
 
 struct letter {
 	uint64_t tag;
@@ -254,7 +254,7 @@ static void apply(struct intake *in, unsigned slot, const struct response_verdic
 		tally_add(in->tally, v->was.touchpoint, v->was.ledger, v->was.second, (uint8_t)v->was.bin, -1);
 	if (v->moved && v->now.bin >= 0) {
 		tally_add(in->tally, v->now.touchpoint, v->now.ledger, v->now.second, (uint8_t)v->now.bin, +1);
-		in->open.tallied++;
+		in->open.tallied[v->now.ledger]++;
 	}
 	if (v->journal) {
 		in->journal[in->journal_count] = v->entry;

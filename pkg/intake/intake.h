@@ -50,7 +50,8 @@ struct intake_setup {
 };
 
 struct intake_counts {
-	uint64_t consumed, tallied, duplicates, superseded, edits, deletions, unscored, unread, unmapped, overflowed, left_out;
+	uint64_t tallied[LEDGERS];   /* put in: new responses and new versions */
+	uint64_t consumed, duplicates, superseded, edits, deletions, unscored, unread, unmapped, overflowed, left_out;
 	uint64_t rejected[FEEDBACK_REASONS];
 };
 void intake_counts_add(struct intake_counts *to, const struct intake_counts *);
@@ -79,7 +80,8 @@ struct intake_clock {
 	bool follows_events;          /* replay: now_ms is the floor, the newest accepted time so far is the clock */
 	int64_t leave_out_after_ms;   /* replay --at: events dated (time or updated) after it are left out; INT64_MAX: none */
 };
-#define INTAKE_BATCH 64
+#define INTAKE_BATCH       64
+#define INTAKE_LETTERS_MAX 4096   /* dead letters of one commit */
 
 bool intake_room(const struct intake *, unsigned records);    /* false: close first */
 void intake_take(struct intake *, const struct intake_record *, unsigned count, const struct intake_clock *);

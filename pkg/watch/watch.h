@@ -1,0 +1,122 @@
+/*
+ * watch - the second stage as a machine: bundles in, what readers should see out.
+ *
+ * One watch per partition of the tallies; a pure function of its log. *Log time* is the running maximum of min(record timestamp,
+ * the intake's clock in the bundle); all that leaves a trace knows only that and the order of the log. The machine's clock
+ * (watch_advance) only places the edges of published windows. So a position (log time, offset) is the version of what follows from it.
+ *
+ * Publishing is pulled: the publisher brings an empty batch, the watch fills it with the touchpoints that are most overdue, in the
+ * state of this moment. Nothing queues, a slow Redis stretches everybody's pace evenly, and the newest value always wins.
+ * A hash is due at its first change after quiet at once, then at most every max(100 ms, window / 3600); a change is also a pane that
+ * leaves. All is due once every `refresh` (which heals what Redis lost unseen and renews TTLs).
+ *
+ * Checkpoints are staggered: touchpoints wait in the order in which they first changed since their last one. `low` is the position
+ * from which a new owner has to read: what it was before the first change that no checkpoint holds. A touchpoint restored from a
+ * checkpoint skips what it has already seen. Owned by one thread.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "base/names.h"
+#include "base/option.h"
+#include "bundle/bundle.h"
+#include "view/view.h"
+#include "window/window.h"
+
+struct watch_options {
+	int64_t refresh_ms;            /* per 10,000 touchpoints */
+	int64_t checkpoint_ms;         /* a change is in a checkpoint after this */
+	double cpu_max;                /* the publisher's share of a core */
+};
+extern const struct option_row watch_options[];   /* section "publish" */
+
+struct watch_zone {
+	const char *touchpoint;
+	const struct zone *zone;
+};
+
+struct watch_setup {
+	struct watch_options options;
+	struct window_options windows;   /* slots_max is set by the watch */
+	uint32_t touchpoints_max;
+	const struct zone *zone;         /* the default; all zones are borrowed */
+	const struct watch_zone *zones;  /* of single touchpoints */
+	unsigned zones_count;
+	int32_t partition;
+};
+
+struct watch;
+
+struct watch *watch_create(const struct watch_setup *, int64_t now_ms);
+void watch_destroy(struct watch *);
+
+/* ---- the log ---- */
+bool watch_apply(struct watch *, struct str bundle, int64_t record_ms, int64_t offset);   /* false: can't be read; the position moves on */
+void watch_advance(struct watch *, int64_t now_ms);
+
+struct watch_position {
+	int64_t log_ms, offset;        /* of the last record applied; offset -1: none */
+};
+struct watch_position watch_position(const struct watch *);
+bool watch_behind(const struct watch *);   /* an intake said within the last bundles that it is far behind */
+
+/* ---- reading ---- */
+uint32_t watch_touchpoints(const struct watch *);
+struct str watch_touchpoint(const struct watch *, uint32_t i);
+bool watch_has(const struct watch *, uint32_t i, enum ledger);   /* it had feedback in this ledger */
+void watch_read(struct watch *, uint32_t i, enum ledger, unsigned which, struct window_reading *);
+unsigned watch_series(struct watch *, uint32_t i, enum ledger, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);
+
+/* ---- publishing ---- */
+#define WATCH_BATCH        128
+#define WATCH_FIELDS       256
+#define WATCH_FIELDS_BYTES (2 << 20)
+
+struct watch_field {
+	struct str touchpoint;
+	size_t at, len;                /* in the batch's bytes */
+};
+
+/* Filled by the watch, then read by the publisher's thread until it comes back. Names stay valid as long as the watch. */
+struct watch_batch {
+	unsigned count;
+	struct publication at[WATCH_BATCH];
+	int64_t changed_ms[WATCH_BATCH];     /* when the oldest unpublished change came in; 0: nothing changed, a refresh */
+	uint32_t touchpoints[WATCH_BATCH];   /* numbers, for watch_failed */
+	struct publication_window *windows;  /* pools */
+	unsigned windows_count;
+	struct window_pane *panes;
+	unsigned panes_count;
+
+	struct watch_position position;
+	unsigned fields_count;               /* of the checkpoint; 0: none is due */
+	struct watch_field fields[WATCH_FIELDS];
+	uint32_t field_touchpoints[WATCH_FIELDS];
+	unsigned char *bytes;
+	bool low_known;                      /* false: touchpoints of a rewrite are still to come */
+	struct watch_position low;           /* once these fields are written */
+	bool replace;                        /* the first part of a rewrite */
+	struct watch_position before[WATCH_FIELDS];   /* for watch_checkpoint_failed */
+};
+struct watch_batch *watch_batch_create(void);
+void watch_batch_destroy(struct watch_batch *);
+
+void watch_fill(struct watch *, int64_t now_ms, struct watch_batch *);              /* what is due; may be nothing */
+void watch_fill_checkpoint(struct watch *, int64_t now_ms, bool all, struct watch_batch *);   /* all: on stopping, whatever its age */
+void watch_failed(struct watch *, uint32_t touchpoint);                              /* not published: all of it is due again */
+void watch_published(struct watch *, uint32_t touchpoint, bool fresh);               /* fresh: Redis knew nothing of it any more */
+void watch_hurry(struct watch *);                                                    /* on stopping: what changed is due now, whatever its pace */
+void watch_checkpoint_failed(struct watch *, const struct watch_batch *);            /* its fields are to be written again */
+void watch_checkpoint_rewrite(struct watch *);                                       /* Redis lost it: write all, begin with replace */
+void watch_publish_all(struct watch *);                                              /* Redis lost it: everything is due */
+unsigned watch_due(const struct watch *, int64_t now_ms);                            /* touchpoints that wait to be published */
+unsigned watch_unsaved(const struct watch *);                                        /* touchpoints with changes that no checkpoint holds */
+
+/* ---- restart ---- */
+bool watch_restore(struct watch *, struct str touchpoint, struct str bytes);   /* a checkpoint's field; false: can't be read */
+void watch_restored(struct watch *, struct watch_position low);                /* after the last field */
+void watch_log_anew(struct watch *);   /* the topic was created anew: offsets start again, what was counted stays */
+
+struct window_memory watch_memory(const struct watch *);
+
+#endif

@@ -1,0 +1,184 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "intake/intake.h"
+
+#define NOW_MS  1767603600000   /* 2026-01-05T09:00:00Z */
+#define HOUR_MS 3600000
+
+struct fixture {
+	struct intake *intake;
+	struct intake_counts total;
+	unsigned slot;
+};
+
+static struct intake *new_intake(int64_t touchpoints)
+{
+	static const struct intake_source source = {.name = "surveys", .mapping = {.bytes_max = 1 << 20}};
+	struct intake_setup setup = {
+		.options = {.lanes = 1, .max_future_skew_ms = 60000, .touchpoints_max = touchpoints},
+		.responses = {.max = 100000, .horizon_ms = 8 * 24 * HOUR_MS},
+		.sources = &source,
+		.sources_count = 1,
+		.reach_ms = HOUR_MS,
+	};
+	struct err err = {0};
+	struct intake *in = intake_create(&setup, &err);
+	assert_non_null(in);
+	return in;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	f->intake = new_intake(3);
+	f->slot = intake_partition_open(f->intake);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	intake_destroy(f->intake);
+	free(f);
+	return 0;
+}
+
+static void take(struct fixture *f, const char *message)
+{
+	struct intake_record record = {str_of(message), 0, f->slot, 7};
+	struct intake_clock clock = {.now_ms = NOW_MS, .future_after_ms = NOW_MS + 60000, .leave_out_after_ms = INT64_MAX};
+	intake_take(f->intake, &record, 1, &clock);
+}
+
+/* The open tally as text: "name ledger bin delta" per cell that is not 0. */
+static const char *tally_text(struct fixture *f)
+{
+	static char text[1000];
+	const struct tally *tally = intake_tally(f->intake);
+	size_t used = 0;
+	text[0] = '\0';
+	for (uint32_t i = 0; i < tally_touchpoints(tally); i++) {
+		uint32_t number = tally_touchpoint(tally, i);
+		struct str name = names_get(intake_names(f->intake), number);
+		for (uint32_t at = tally_first(tally, number); at != TALLY_END; at = tally_next(tally, at)) {
+			const struct tally_cell *cell = tally_at(tally, at);
+			if (cell->delta)
+				used += (size_t)snprintf(text + used, sizeof text - used, "%.*s %s %d %+d;", (int)name.len,
+							 name.at, ledger_name(cell->ledger), cell->bin, cell->delta);
+		}
+	}
+	return text;
+}
+
+static void events_become_differences(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { const char *message, *tally; } rows[] = {
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", "till survey 9 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", ""},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":3}", "till survey 9 -1;till survey 3 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":3}", "till survey 3 -1;door survey 3 +1;"},
+		{"{\"id\":\"a\",\"op\":\"delete\"}", "door survey 3 -1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", ""},
+		{"{\"id\":\"b\",\"time\":1767603590,\"score\":0}", "_unmapped survey 0 +1;"},
+		{"{\"id\":\"c\",\"time\":1767603590,\"touchpoint\":\"lift\",\"kind\":\"social\"}", "lift social 3 +1;"},
+		{"{\"id\":\"d\",\"time\":1767603590,\"touchpoint\":\"fourth\",\"score\":1}", "_overflow survey 1 +1;"},
+		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"till\"}", ""},
+		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":5}", "till survey 5 +1;"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		take(f, rows[i].message);
+		assert_string_equal(tally_text(f), rows[i].tally);
+		intake_close(f->intake);
+		intake_commit(f->intake, &f->total);
+	}
+	assert_int_equal(f->total.consumed, 11);
+	assert_int_equal(f->total.duplicates, 1);
+	assert_int_equal(f->total.superseded, 1);
+	assert_int_equal(f->total.deletions, 1);
+	assert_int_equal(f->total.edits, 3);
+	assert_int_equal(f->total.unscored, 1);
+	assert_int_equal(f->total.unread, 1);
+	assert_int_equal(f->total.unmapped, 1);
+	assert_int_equal(f->total.overflowed, 1);
+}
+
+static void rejects_keep_their_bytes_and_move_no_clock(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { const char *message; enum feedback_reason reason; } rows[] = {
+		{"{\"id\":\"a\"", FEEDBACK_NOT_JSON},
+		{"{\"id\":\"a\",\"time\":1767599999,\"score\":9}", FEEDBACK_LATE},     /* one second before the hour */
+		{"{\"id\":\"a\",\"time\":1767603661,\"score\":9}", FEEDBACK_FUTURE},   /* one second beyond the skew */
+		{"{\"id\":\"a\",\"time\":1767603590,\"updated\":1767603661,\"score\":9}", FEEDBACK_FUTURE},
+		{"{\"id\":\"a\",\"op\":\"delete\",\"updated\":1767603661}", FEEDBACK_FUTURE},
+	};
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		take(f, rows[i].message);
+		assert_int_equal(intake_letters(f->intake), i + 1);
+		struct intake_letter letter = intake_letter(f->intake, i);
+		assert_int_equal(letter.reason, rows[i].reason);
+		assert_int_equal(letter.tag, 7);
+		assert_true(str_is(letter.bytes, rows[i].message));
+	}
+	assert_string_equal(tally_text(f), "");
+	take(f, "{\"id\":\"a\",\"time\":1767600000,\"score\":9}");   /* just not late; the rejects never happened */
+	assert_string_equal(tally_text(f), "_unmapped survey 9 +1;");
+}
+
+static void a_rollback_leaves_no_trace(void **state)
+{
+	struct fixture *f = *state;
+	take(f, "{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}");
+	intake_close(f->intake);
+	intake_commit(f->intake, &f->total);
+	take(f, "{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":2}");
+	take(f, "{\"id\":\"b\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":7}");
+	intake_close(f->intake);                                       /* under way ... */
+	take(f, "{\"id\":\"b\",\"op\":\"delete\"}");                   /* ... while this fills */
+	take(f, "not json");
+	intake_rollback(f->intake);
+	assert_true(intake_idle(f->intake));
+	assert_int_equal(intake_letters(f->intake), 0);
+	take(f, "{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":2}");
+	take(f, "{\"id\":\"b\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":7}");
+	assert_string_equal(tally_text(f), "till survey 9 -1;till survey 2 +1;till survey 7 +1;");
+	assert_int_equal(intake_journal(f->intake), 2);
+	intake_close(f->intake);
+	intake_commit(f->intake, &f->total);
+	assert_int_equal(f->total.consumed, 3);
+	assert_int_equal(f->total.rejected[FEEDBACK_NOT_JSON], 0);
+}
+
+static void marks_keep_the_hour_that_holds_the_horizon(void **state)
+{
+	(void)state;
+	struct intake_marks *marks = calloc(1, sizeof *marks);
+	assert_int_equal(intake_low_water(marks, NOW_MS, HOUR_MS), -1);
+	for (int h = 0; h < 3000; h++) {
+		intake_mark(marks, NOW_MS + (int64_t)h * HOUR_MS, 100 * h);
+		intake_mark(marks, NOW_MS + (int64_t)h * HOUR_MS + 1000, 100 * h + 1);   /* the first of the hour counts */
+	}
+	assert_int_equal(intake_low_water(marks, NOW_MS + 2999LL * HOUR_MS, 2999LL * HOUR_MS), 0);   /* merged, never skipped */
+	assert_int_equal(intake_low_water(marks, NOW_MS + 2999LL * HOUR_MS, 10LL * HOUR_MS), 298900);
+	assert_int_equal(intake_low_water(marks, NOW_MS + 9000LL * HOUR_MS, 10LL * HOUR_MS), 299900);
+	free(marks);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(events_become_differences, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rejects_keep_their_bytes_and_move_no_clock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_rollback_leaves_no_trace, set_up, tear_down),
+		cmocka_unit_test(marks_keep_the_hour_that_holds_the_horizon),
+	};
+	return cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+}
