@@ -19,6 +19,7 @@ class Layers(unittest.TestCase):
             ("pkg/kafka/conf.c", '#include <librdkafka/rdkafka.h>\n#include "base/err.h"\n#include <pthread.h>\n'),
             ("pkg/pipeline/lane.c", '#include "kafka/kafka.h"\n#include "window/window.h"\n'),
             ("pkg/bundle/bundle.c", '#include "bundle.pb-c.h"\n'),
+            ("pkg/window/window.c", 'void f(FILE *out) { fprintf(out, "x"); snprintf(b, 1, "stderr"); }\n'),
             ("pkg/window/window.c", 'int f(int64_t time); /* fopen( */ const char *x = "time(";\nint y = w.time;\n'),
         ):
             self.assertEqual(problems(path, text), [], text)
@@ -35,6 +36,7 @@ class Layers(unittest.TestCase):
             ("pkg/window/window.c", '#include <time.h>\n'),
             ("pkg/window/window.c", 'int64_t now = time(NULL);\n'),
             ("pkg/window/window.c", '\tprintf("%d", 1);\n'),
+            ("pkg/window/window.c", '\tfprintf(stderr, "%d", 1);\n'),
         ):
             self.assertEqual(len(problems(path, text)), 1, text)
 

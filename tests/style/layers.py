@@ -14,7 +14,7 @@ SYSTEM_FOLDERS = ("sys/", "netinet/", "arpa/", "net/", "linux/")
 
 
 def read_rules():
-    tier, headers, impure, impure_but, calls, calls_ok = {}, [], [], {}, [], set()
+    tier, headers, impure, impure_but, calls, fine = {}, [], [], {}, [], set()
     for line in open(HERE, encoding="utf-8"):
         words = line.split("#")[0].split()
         if not words:
@@ -29,12 +29,14 @@ def read_rules():
         elif kind == "impure_but":
             impure_but[rest[0]] = rest[1:]
         elif kind == "impure_call":
-            calls += rest
-        elif kind == "impure_call_ok":
-            calls_ok.update((rest[0], call) for call in rest[1:])
+            calls += [rf"{call}\s*\(" for call in rest]
+        elif kind == "impure_word":
+            calls += [rf"{word}\b" for word in rest]
+        elif kind == "impure_ok":
+            fine.update((rest[0], word) for word in rest[1:])
         else:
             sys.exit(f"{HERE}: what is '{kind}'?")
-    return tier, headers, impure, impure_but, calls, calls_ok
+    return tier, headers, impure, impure_but, calls, fine
 
 
 def matches(header, pattern):
@@ -52,7 +54,7 @@ def code_only(text):
 
 
 def check_layers(path, text, rules):
-    tier, headers, impure, impure_but, calls, calls_ok = rules
+    tier, headers, impure, impure_but, calls, fine = rules
     module = path.split("/")[1] if path.startswith("pkg/") else None
     mine = tier.get(module, "join")
     for number, line in enumerate(text.splitlines(), 1):
@@ -78,10 +80,11 @@ def check_layers(path, text, rules):
         if mine == "core" and (any(matches(header, p) for p in impure) or module not in impure_but.get(header, [module])):
             yield f"{where}: error: {header} is of the world, {module} is core"
     if mine == "core":
-        for match in re.finditer(r"(?<![\w.>])(" + "|".join(calls) + r")\s*\(", code_only(text)):
-            if (path, match[1]) not in calls_ok:
+        for match in re.finditer(r"(?<![\w.>])(" + "|".join(calls) + ")", code_only(text)):
+            word = match[1].rstrip(" \t\n(")
+            if (path, word) not in fine:
                 number = text.count("\n", 0, match.start()) + 1
-                yield f"{path}:{number}: error: {match[1]}() asks the world, {module} is core"
+                yield f"{path}:{number}: error: {word} asks the world, {module} is core"
 
 
 def columns(line):
