@@ -5,25 +5,20 @@
 
 #include "nps/nps.h"
 
-/*
- *  touchpoint       n     NPS      95 % from..to  -100       0       100     change    5m    1h   24h   trend
- *  |name|      |n    ||score ||interval        ||bar                   ||change ||rate ||rate|..      |trend|
- */
-enum { N_WIDE = 8, SCORE_WIDE = 8, INTERVAL_WIDE = 15, CHANGE_WIDE = 11, RATE_WIDE = 6, BAR_MIN = 13, TREND = 14, NAME_MIN = 10, NAME_MAX = 30 };
-
-struct layout {
-	unsigned name, bar;      /* widths; 0: not shown */
-	bool interval, trend;
-	unsigned rates;          /* so many windows, from the first */
-	bool rate_of_shown_only;
-};
-
 static const struct words {
 	const char *title, *score, *rate;
 } words_of[LEDGERS] = {{"SURVEYS", "NPS", "detractors"},
 		       {"RELATIONSHIP SURVEYS", "NPS", "detractors"},
 		       {"SOCIAL POSTS", "net", "negative"},
 		       {"STAR REVIEWS", "net", "1-2 stars"}};
+
+static bool any_series(const struct terminal_page *page)
+{
+	for (unsigned i = 0; i < page->rows_count; i++)
+		if (page->rows[i].series)
+			return true;
+	return false;
+}
 
 /* Adds what fits, the most telling first. */
 static struct layout lay_out(const struct terminal_page *page, unsigned columns)
@@ -36,169 +31,29 @@ static struct layout lay_out(const struct terminal_page *page, unsigned columns)
 	}
 	if (l.name > columns / 4 && l.name > NAME_MIN)
 		l.name = columns / 4 > NAME_MIN ? columns / 4 : NAME_MIN;
-	unsigned used = 1 + l.name + N_WIDE + SCORE_WIDE + RATE_WIDE;
-	unsigned rates = page->windows_count ? page->windows_count : 1;
-	l.rates = 1;
-	used += CHANGE_WIDE;
+	l.window = page->every_window ? WINDOW_WIDE : 0;
+	unsigned used = 1 + l.name + l.window + N_WIDE + SCORE_WIDE + CHANGE_WIDE + RATE_WIDE;
+	unsigned rates = page->every_window ? 1 : page->windows_count, fit = 1;
 	if (used + INTERVAL_WIDE <= columns)
 		l.interval = true, used += INTERVAL_WIDE;
-	while (l.rates < rates && used + RATE_WIDE <= columns)
-		l.rates++, used += RATE_WIDE;
-	l.rate_of_shown_only = l.rates == 1;
+	while (fit < rates && used + RATE_WIDE <= columns)
+		fit++, used += RATE_WIDE;
+	l.rates = fit > 1 ? fit : 0;
 	if (used + 2 + BAR_MIN <= columns)
 		l.bar = BAR_MIN, used += 2 + BAR_MIN;
-	if (l.bar && used + 3 + TREND <= columns)
+	if (l.bar && any_series(page) && used + 3 + TREND <= columns)
 		l.trend = true, used += 3 + TREND;
 	while (l.bar && l.bar < 41 && used + 2 <= columns)   /* stays odd, so that 0 has a column of its own */
 		l.bar += 2, used += 2;
 	return l;
 }
 
-/* ---- cells ---- */
-
-static void amount(char out[16], int64_t n)
-{
-	if (n < 10000000 && n >= 1000000)
-		snprintf(out, 16, "%.2fM", (double)n / 1e6);
-	else if (n >= 10000000)
-		snprintf(out, 16, "%.0fM", (double)n / 1e6);
-	else if (n >= 100000)
-		snprintf(out, 16, "%.0fk", (double)n / 1e3);
-	else if (n >= 1000)
-		snprintf(out, 16, "%d,%03d", (int)(n / 1000), (int)(n % 1000));
-	else
-		snprintf(out, 16, "%d", (int)n);
-}
-
-static enum ink ink_of(double points)
-{
-	return points >= 30 ? INK_GOOD : points >= 0 ? INK_FAIR : INK_BAD;
-}
-
-/* "+34.2", "-5.0", and "0.0" without a sign. */
-static void signed_text(char out[16], double value, int digits)
-{
-	snprintf(out, 16, "%+.*f", digits, value);
-	if (strspn(out + 1, "0.") == strlen(out + 1))
-		memmove(out, out + 1, strlen(out));
-}
-
-static void score_cells(struct canvas *c, const struct layout *l, struct nps_counts counts)
-{
-	char text[48];
-	double points;
-	struct nps_interval interval;
-	bool any = nps_score(counts, &points) && nps_interval(counts, &interval);
-	amount(text, nps_n(counts));
-	canvas_right(c, any ? INK_PLAIN : INK_DIM, N_WIDE, text);
-	if (any)
-		signed_text(text, points, 1);
-	canvas_right(c, any ? ink_of(points) : INK_DIM, SCORE_WIDE, any ? text : "-");
-	if (!l->interval)
-		return;
-	text[0] = '\0';
-	if (any) {
-		char low[16], high[16];
-		signed_text(low, interval.low, 0);
-		signed_text(high, interval.high, 0);
-		snprintf(text, sizeof text, "%s .. %s", low, high);
-	}
-	canvas_right(c, INK_DIM, INTERVAL_WIDE, text);
-}
-
-static unsigned place(double points, unsigned wide)
-{
-	double at = (points + 100) / 200 * (wide - 1) + 0.5;
-	return at < 0 ? 0 : at >= wide ? wide - 1 : (unsigned)at;
-}
-
-/* -100 at the left end, 100 at the right, the interval as a line, the NPS on it. */
-static void bar_cell(struct canvas *c, const struct layout *l, struct nps_counts counts)
-{
-	double points;
-	struct nps_interval interval;
-	bool any = nps_score(counts, &points) && nps_interval(counts, &interval), fine = c->style->unicode;
-	canvas_to(c, c->column + 2);
-	for (unsigned i = 0; i < l->bar; i++) {
-		if (any && i == place(points, l->bar))
-			canvas_text(c, ink_of(points), fine ? "●" : "o");
-		else if (any && i >= place(interval.low, l->bar) && i <= place(interval.high, l->bar))
-			canvas_text(c, ink_of(points), fine ? "━" : "=");
-		else if (i == l->bar / 2)
-			canvas_text(c, INK_DIM, fine ? "│" : "|");
-		else if (i == 0 || i == l->bar - 1)
-			canvas_text(c, INK_DIM, fine ? "·" : ".");
-		else
-			canvas_text(c, INK_PLAIN, " ");
-	}
-}
-
-/* A star and bold: unlikely (p < 0.05) to be chance. Else dim: look, but don't act. */
-static void change_cell(struct canvas *c, struct nps_counts now, struct nps_counts before)
-{
-	double is, was, p = 1;
-	char text[32];
-	if (!nps_score(now, &is) || !nps_score(before, &was)) {
-		canvas_right(c, INK_DIM, CHANGE_WIDE, "");
-		return;
-	}
-	bool sure = nps_change_p(now, before, &p) && p < 0.05, fine = c->style->unicode;
-	double change = is - was;
-	const char *arrow = change >= 0.05 ? (fine ? "▲" : "+") : change <= -0.05 ? (fine ? "▼" : "-") : " ";
-	snprintf(text, sizeof text, "%s%5.1f%s", arrow, change < 0 ? -change : change, sure ? " *" : "  ");
-	canvas_right(c, !sure ? INK_DIM : change < 0 ? INK_BAD_BOLD : INK_GOOD_BOLD, CHANGE_WIDE, text);
-}
-
-/* Red: higher than usual by more than chance (Wilson's lower bound; z = 3, since many cells are looked at). Usual is the rate of the
- * window that holds the most. */
-static void rate_cell(struct canvas *c, struct nps_counts counts, struct nps_counts most)
-{
-	double rate, usual;
-	struct nps_interval interval;
-	char text[16];
-	if (!nps_detractor_rate(counts, &rate)) {
-		canvas_right(c, INK_DIM, RATE_WIDE, "-");
-		return;
-	}
-	bool high = nps_detractor_rate(most, &usual) && nps_rate_interval(counts.d, nps_n(counts), 3, &interval) &&
-		    interval.low > usual;
-	snprintf(text, sizeof text, "%.0f%%", rate * 100);
-	canvas_right(c, high ? INK_BAD_BOLD : INK_PLAIN, RATE_WIDE, text);
-}
-
-/* The shown window in equal parts; the scale is the same for every row: -60 and below is the lowest, 80 and above the highest step. */
-static void trend_cell(struct canvas *c, const struct terminal_row *row, const struct window_reading *reading)
-{
-	static const char *const steps[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	static const char *const plain[] = {"_", ".", ".", "-", "-", "=", "^", "^"};
-	struct nps_counts parts[TREND] = {0};
-	int64_t span = reading->to_ms - reading->from_ms;
-	for (unsigned i = 0; row->series && span > 0 && i < row->series_count; i++) {
-		int64_t after = row->series[i].start_ms - reading->from_ms;
-		if (after < 0 || after >= span)
-			continue;
-		struct nps_counts *part = &parts[after * TREND / span];
-		part->p += row->series[i].counts.p;
-		part->q += row->series[i].counts.q;
-		part->d += row->series[i].counts.d;
-	}
-	canvas_to(c, c->column + 3);
-	for (unsigned i = 0; i < TREND; i++) {
-		double points;
-		int step = nps_score(parts[i], &points) ? (int)((points + 60) / 140 * 8) : -1;
-		step = step > 7 ? 7 : step;
-		if (!nps_score(parts[i], &points))
-			canvas_text(c, INK_PLAIN, " ");
-		else
-			canvas_text(c, points < 0 ? INK_BAD : INK_DIM, (c->style->unicode ? steps : plain)[step < 0 ? 0 : step]);
-	}
-}
-
 /* ---- lines ---- */
 
-static void row_line(struct canvas *c, const struct layout *l, const struct terminal_page *page, const struct terminal_row *row)
+static void row_line(struct canvas *c, const struct layout *l, const struct terminal_page *page, const struct terminal_row *row,
+		     unsigned window, bool named)
 {
-	const struct window_reading *shown = &row->windows[page->shown];
+	const struct window_reading *shown = &row->windows[window];
 	struct nps_counts counts = nps_of_bins(row->ledger, shown->bins);
 	struct nps_counts most = counts;
 	for (unsigned w = 0; w < page->windows_count; w++) {
@@ -206,34 +61,43 @@ static void row_line(struct canvas *c, const struct layout *l, const struct term
 		most = nps_n(other) > nps_n(most) ? other : most;
 	}
 	canvas_to(c, 1);
-	canvas_left(c, INK_PLAIN, l->name, row->touchpoint);
-	score_cells(c, l, counts);
+	canvas_left(c, INK_PLAIN, l->name, named ? row->touchpoint : (struct str){0});
+	if (l->window)
+		canvas_right(c, INK_DIM, l->window, page->windows[window]);
+	cell_score(c, l, counts);
 	if (l->bar)
-		bar_cell(c, l, counts);
-	change_cell(c, counts, shown->before);
-	if (l->rate_of_shown_only)
-		rate_cell(c, counts, most);
+		cell_bar(c, l, counts);
+	cell_change(c, counts, shown->before);
+	if (l->rates == 0)
+		cell_rate(c, counts, most);
 	else
 		for (unsigned w = 0; w < l->rates; w++)
-			rate_cell(c, nps_of_bins(row->ledger, row->windows[w].bins), most);
+			cell_rate(c, nps_of_bins(row->ledger, row->windows[w].bins), most);
 	if (l->trend)
-		trend_cell(c, row, shown);
+		cell_trend(c, row, shown);
 	canvas_end(c);
 }
 
 /* Which ledger and window, and what the columns of rates are. */
+static unsigned rates_wide(const struct layout *l)
+{
+	return (l->rates ? l->rates : 1) * RATE_WIDE;
+}
+
 static void section_title(struct canvas *c, const struct layout *l, const struct terminal_page *page, const struct words *words)
 {
 	char last[48];
 	canvas_to(c, 1);
 	canvas_text(c, INK_BOLD, words->title);
-	snprintf(last, sizeof last, strcmp(page->windows[page->shown], "today") == 0 ? "  %s" : "  last %s", page->windows[page->shown]);
-	canvas_text(c, INK_DIM, last);
-	unsigned rates_at = 1 + l->name + N_WIDE + SCORE_WIDE + (l->interval ? INTERVAL_WIDE : 0) + (l->bar ? l->bar + 2 : 0) + CHANGE_WIDE;
-	unsigned rate_word = (unsigned)strlen(words->rate), rates_wide = l->rates * RATE_WIDE;
-	unsigned rate_at = rates_at + rates_wide > rate_word ? rates_at + rates_wide - rate_word : rates_at;
-	if (rates_wide > rate_word + 2)
-		rate_at = rates_at + 2;
+	if (!page->every_window) {
+		bool today = strcmp(page->windows[page->shown], "today") == 0;
+		snprintf(last, sizeof last, "  %s%s", today ? "" : "last ", page->windows[page->shown]);
+		canvas_text(c, INK_DIM, last);
+	}
+	unsigned rates_at = 1 + l->name + l->window + N_WIDE + SCORE_WIDE + (l->interval ? INTERVAL_WIDE : 0) +
+			    (l->bar ? l->bar + 2 : 0) + CHANGE_WIDE;
+	unsigned word = (unsigned)strlen(words->rate), wide = rates_wide(l);
+	unsigned rate_at = wide > word + 2 ? rates_at + 2 : rates_at + wide - word;
 	if (c->column + 1 < rate_at) {
 		canvas_to(c, rate_at);
 		canvas_text(c, INK_DIM, words->rate);
@@ -247,6 +111,8 @@ static void section_head(struct canvas *c, const struct layout *l, const struct 
 	section_title(c, l, page, words);
 	canvas_to(c, 1);
 	canvas_left(c, INK_DIM, l->name, STR("touchpoint"));
+	if (l->window)
+		canvas_right(c, INK_DIM, l->window, "window");
 	canvas_right(c, INK_DIM, N_WIDE, "n");
 	canvas_right(c, INK_DIM, SCORE_WIDE, words->score);
 	if (l->interval)
@@ -261,8 +127,10 @@ static void section_head(struct canvas *c, const struct layout *l, const struct 
 		canvas_text(c, INK_DIM, "100");
 	}
 	canvas_right(c, INK_DIM, CHANGE_WIDE, "change  ");
+	if (l->rates == 0)
+		canvas_right(c, INK_DIM, RATE_WIDE, page->every_window ? "rate" : page->windows[page->shown]);
 	for (unsigned w = 0; w < l->rates; w++)
-		canvas_right(c, INK_DIM, RATE_WIDE, page->windows[l->rate_of_shown_only ? page->shown : w]);
+		canvas_right(c, INK_DIM, RATE_WIDE, page->windows[w]);
 	if (l->trend)
 		canvas_text(c, INK_DIM, "   trend");
 	canvas_end(c);
@@ -299,11 +167,27 @@ static unsigned status_lines(const struct terminal_page *page)
 	return n;
 }
 
+static bool is_shown(const struct terminal_page *page, const struct terminal_row *row, unsigned window)
+{
+	if (!page->every_window)
+		return window == page->shown;
+	return nps_n(nps_of_bins(row->ledger, row->windows[window].bins)) + nps_n(row->windows[window].before) > 0;
+}
+
+static unsigned row_lines(const struct terminal_page *page, const struct terminal_row *row)
+{
+	unsigned lines = 0;
+	for (unsigned w = 0; w < page->windows_count; w++)
+		lines += is_shown(page, row, w);
+	return lines;
+}
+
 static unsigned lines_needed(const struct terminal_page *page)
 {
 	bool seen[LEDGERS] = {false};
-	unsigned lines = page->rows_count;
+	unsigned lines = 0;
 	for (unsigned i = 0; i < page->rows_count; i++) {
+		lines += row_lines(page, &page->rows[i]);
 		lines += seen[page->rows[i].ledger] ? 0 : 3;   /* a blank line and the head */
 		seen[page->rows[i].ledger] = true;
 	}
@@ -321,7 +205,8 @@ static void sections(struct canvas *c, const struct layout *l, const struct term
 		for (unsigned i = 0; i < page->rows_count; i++) {
 			if ((int)page->rows[i].ledger != ledger)
 				continue;
-			if (lines_max && c->lines + (head ? 1 : 4) + 1 > lines_max) {   /* one line is kept for "more" */
+			unsigned lines = row_lines(page, &page->rows[i]);
+			if (lines_max && c->lines + (head ? 0 : 3) + lines + 1 > lines_max) {   /* one line is kept for "more" */
 				left_out++;
 				continue;
 			}
@@ -330,11 +215,15 @@ static void sections(struct canvas *c, const struct layout *l, const struct term
 				section_head(c, l, page, (enum ledger)ledger);
 				head = true;
 			}
-			row_line(c, l, page, &page->rows[i]);
+			for (unsigned w = 0, named = 1; w < page->windows_count; w++)
+				if (is_shown(page, &page->rows[i], w)) {
+					row_line(c, l, page, &page->rows[i], w, named);
+					named = 0;
+				}
 		}
 	}
 	if (left_out) {
-		char text[48];
+		char text[64];
 		snprintf(text, sizeof text, "... %u more rows: make the window higher", left_out);
 		canvas_to(c, 1);
 		canvas_text(c, INK_DIM, text);

@@ -37,6 +37,7 @@ struct terminal_page {
 	const char *windows[TERMINAL_WINDOWS_MAX];   /* names */
 	unsigned windows_count;
 	unsigned shown;                         /* the window whose NPS, interval and change are shown; the others show a rate */
+	bool every_window;                      /* instead: a line for each window that holds anything */
 	const struct terminal_row *rows;        /* in any order: they are grouped by ledger, in the order given within it */
 	unsigned rows_count;
 };

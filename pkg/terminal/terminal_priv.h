@@ -1,7 +1,8 @@
-/* A line that knows how wide it is. */
+/* What the files of terminal share: a canvas that knows how wide its line is, and the cells of a row. */
 #ifndef TERMINAL_PRIV_H
 #define TERMINAL_PRIV_H
 
+#include "nps/nps.h"
 #include "terminal/terminal.h"
 
 enum ink { INK_PLAIN, INK_DIM, INK_BOLD, INK_GOOD, INK_FAIR, INK_BAD, INK_BAD_BOLD, INK_GOOD_BOLD };
@@ -22,5 +23,25 @@ void canvas_to(struct canvas *, unsigned column);                   /* blanks up
 void canvas_end(struct canvas *);                                   /* trailing blanks go, a newline comes */
 
 unsigned canvas_glyph(struct str text, size_t at, unsigned *width);   /* bytes of the character at `at` */
+
+/*
+ *  touchpoint       n     NPS      95 % from..to  -100       0       100     change    5m    1h   24h   trend
+ *  |name|      |n    ||score ||interval        ||bar                   ||change ||rate ||rate|..      |trend|
+ */
+enum { WINDOW_WIDE = 8, N_WIDE = 8, SCORE_WIDE = 8, INTERVAL_WIDE = 15, CHANGE_WIDE = 11, RATE_WIDE = 6, BAR_MIN = 13, TREND = 14,
+       NAME_MIN = 10, NAME_MAX = 30 };
+
+struct layout {
+	unsigned name, window, bar;   /* widths; 0: not shown */
+	bool interval, trend;
+	unsigned rates;               /* so many windows, from the first; 0: the shown one's */
+};
+
+/* From the canvas's column on, each in its width. */
+void cell_score(struct canvas *, const struct layout *, struct nps_counts);   /* n, NPS and, if there is room, its interval */
+void cell_bar(struct canvas *, const struct layout *, struct nps_counts);
+void cell_change(struct canvas *, struct nps_counts now, struct nps_counts before);
+void cell_rate(struct canvas *, struct nps_counts, struct nps_counts most);   /* most: of the window that holds the most */
+void cell_trend(struct canvas *, const struct terminal_row *, const struct window_reading *shown);
 
 #endif
