@@ -29,26 +29,30 @@ static bool speaks_utf8(void)
 	return utf8;
 }
 
-static void look(struct terminal *terminal)
+static void look(FILE *to, bool live, struct terminal_style *style)
 {
 	struct winsize size;
-	bool known = terminal->live && ioctl(fileno(terminal->to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-	const char *columns = getenv("COLUMNS");
+	bool known = live && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR");
 	int asked = columns ? atoi(columns) : 0;
-	terminal->style.columns = known ? size.ws_col : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
-	terminal->style.lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0;   /* the cursor's own line stays free */
+	style->columns = known ? size.ws_col : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
+	style->lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0;   /* the cursor's own line stays free */
+	style->color = live && !(no_color && no_color[0]);
+	style->unicode = speaks_utf8();
+}
+
+static bool is_live(FILE *to)
+{
+	const char *term = getenv("TERM");
+	return isatty(fileno(to)) && term && strcmp(term, "dumb") != 0;
 }
 
 struct terminal *terminal_open(FILE *to)
 {
 	struct terminal *terminal = must_alloc(sizeof *terminal);
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool dumb = term == NULL || strcmp(term, "dumb") == 0;
 	terminal->to = to;
-	terminal->live = isatty(fileno(to)) && !dumb;
-	terminal->style.color = terminal->live && !(no_color && no_color[0]);
-	terminal->style.unicode = speaks_utf8();
-	look(terminal);
+	terminal->live = is_live(to);
+	look(to, terminal->live, &terminal->style);
 	if (terminal->live)
 		fputs("\x1b[?25l", to);
 	return terminal;
@@ -90,7 +94,7 @@ static void redraw(struct terminal *terminal)
 void terminal_show(struct terminal *terminal, const struct terminal_page *page)
 {
 	unsigned columns = terminal->style.columns;
-	look(terminal);
+	look(terminal->to, terminal->live, &terminal->style);
 	if (terminal->live && terminal->drawn && terminal->style.columns < columns) {
 		fputs("\x1b[H\x1b[J", terminal->to);   /* made narrower: old lines were wrapped, so nobody knows where they begin */
 		terminal->drawn = 0;
@@ -102,4 +106,15 @@ void terminal_show(struct terminal *terminal, const struct terminal_page *page)
 		fputs(terminal->text, terminal->to);
 	}
 	fflush(terminal->to);
+}
+
+void terminal_print(FILE *to, const struct terminal_page *page)
+{
+	struct terminal_style style;
+	look(to, is_live(to), &style);
+	style.lines = 0;
+	size_t bytes = PAGE_BYTES + (size_t)page->rows_count * page->windows_count * 1024;   /* a line takes less, colours included */
+	char *text = must_alloc(bytes);
+	fwrite(text, 1, terminal_page_text(text, bytes, page, &style), to);
+	free(text);
 }

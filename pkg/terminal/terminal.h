@@ -62,6 +62,7 @@ struct terminal *terminal_open(FILE *);    /* the terminal's nature is found out
 void terminal_close(struct terminal *);    /* the last page stays, the cursor is back */
 bool terminal_is_live(const struct terminal *);   /* false: each page is printed below the last one: show it rarely */
 void terminal_show(struct terminal *, const struct terminal_page *);
+void terminal_print(FILE *, const struct terminal_page *);   /* once, whole, whatever the height */
 
 /* ---- progress ---- */
 

@@ -17,7 +17,7 @@ LEDGERS = ["survey", "relationship", "social", "review"]
 WINDOWS = "5m,1h,24h,7d,today"
 Z95 = 1.959963984540054
 DEPTH_MAX = 64
-BYTES_MAX = 1 << 20
+BYTES_MAX = 16 << 20
 YEAR_2263 = 9246182400000
 
 
