@@ -10,7 +10,9 @@ const struct command *const commands[] = {
 	&command_check,
 	&command_config,
 	&command_ping,
+	&command_generate,
 	&command_help,
+	&command_replay,
 	NULL,
 };
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
+
 bool feed_parse_mix(const char *text, double mix[LEDGERS], struct err *err)
 {
 	double parsed[LEDGERS] = {0};
@@ -25,25 +27,6 @@ bool feed_parse_mix(const char *text, double mix[LEDGERS], struct err *err)
 	return true;
 }
 
-static bool parse_duration(const char *text, size_t len, int64_t *ms)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-	char *end;
-	long long n = strtoll(text, &end, 10);
-	struct str unit = {end, len - (size_t)(end - text)};
-	if (end == text || n < 0 || n > 1000000000)
-		return false;
-	for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
-		if (str_is(unit, units[i].unit)) {
-			*ms = n * units[i].ms;
-			return true;
-		}
-	return false;
-}
-
 bool feed_parse_incident(const char *text, struct feed_incident *incident, struct err *err)
 {
 	size_t name = strcspn(text, ":"), start = text[name] ? strcspn(text + name + 1, ":") : 0;
@@ -52,7 +35,7 @@ bool feed_parse_incident(const char *text, struct feed_incident *incident, struc
 	char *end = NULL;
 	*incident = (struct feed_incident){0};
 	if (name > 0 && name < sizeof incident->touchpoint && length > 0 && length_at[length] == ':' &&
-	    parse_duration(start_at, start, &incident->start_ms) && parse_duration(length_at, length, &incident->length_ms)) {
+	    units_duration((struct str){start_at, start}, &incident->start_ms) && units_duration((struct str){length_at, length}, &incident->length_ms)) {
 		memcpy(incident->touchpoint, text, name);
 		incident->detractors = strtod(length_at + length + 1, &end);
 		if (end != length_at + length + 1 && *end == '\0' && incident->detractors >= 0 && incident->detractors <= 1)
