@@ -125,11 +125,21 @@ static void heard(struct store *store, struct batch *batch, unsigned i)
 	freeReplyObject(reply);
 }
 
+/* The last quarter of a call's time is for the replies of what was sent and for the index: a batch that is too large for it ends
+ * early and keeps its connection. */
+static bool time_for_more(struct store *store)
+{
+	if (store_now_ms() < store->deadline_ms - store->options.timeout_ms / 4)
+		return true;
+	store_fail(store, "too slow for all that is due; the rest follows");
+	return false;
+}
+
 /* What is FAILED so far, in portions: all of a portion is sent before its replies are read. */
 static void exchange(struct store *store, struct batch *batch, unsigned n)
 {
 	unsigned *sent = must_array(n, sizeof *sent);
-	for (unsigned i = 0; i < n && store->redis;) {
+	for (unsigned i = 0; i < n && store->redis && time_for_more(store);) {
 		unsigned count = 0;
 		uint64_t before = store->stats.bytes_sent;
 		for (; i < n && store->stats.bytes_sent - before < (uint64_t)store->options.in_flight_bytes; i++) {

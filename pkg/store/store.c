@@ -32,7 +32,7 @@ const struct option_row store_options[] = {
 	 "what nobody publishes any more is gone after this time: it outlives an outage of a weekend's day, not a removed window", 0},
 	{"in_flight", OPTION_BYTES, ROW(in_flight_bytes), "256KiB", 1024, 67108864, NULL,
 	 "sent to Redis before its replies are read", 0},
-	{NULL},
+	{.key = NULL},
 };
 
 bool store_check_prefix(const char *prefix, struct err *err)

@@ -64,14 +64,20 @@ static struct store_options options_of(const char *url)
 				      .in_flight_bytes = 65536, .retention_ms = 7200000, .windows = touchpoint_windows};
 }
 
-static struct store *open_store(void)
+static struct store *open_patient(int64_t timeout_ms)
 {
 	struct store_options options = options_of(redis_server_url(server));
+	options.timeout_ms = timeout_ms;
 	struct err err = {.set = false};
 	struct store *store = store_create(&options, &err);
 	if (store == NULL)
 		fail_msg("%s", err.text);
 	return store;
+}
+
+static struct store *open_store(void)
+{
+	return open_patient(300);
 }
 
 static enum store_outcome publish(struct store *store, const struct touchpoint *t)
@@ -275,7 +281,7 @@ static void each_publish_is_announced_once(void **state)
 static void many_touchpoints_in_one_batch(void **state)
 {
 	enum { N = 2500 };
-	struct store *store = open_store();
+	struct store *store = open_patient(20000);
 	struct touchpoint *t = calloc(N, sizeof *t);
 	struct publication *list = calloc(N, sizeof *list);
 	enum store_outcome *outcomes = calloc(N, sizeof *outcomes);
@@ -300,6 +306,26 @@ static void many_touchpoints_in_one_batch(void **state)
 	free(list);
 	free(outcomes);
 	free(names);
+	store_destroy(store);
+}
+
+/* What one call has no time for is said to have failed; the connection lives on, and the next call goes on. */
+static void a_batch_that_is_too_large_ends_in_time(void **state)
+{
+	enum { N = 20000 };
+	struct store *store = open_patient(40);
+	struct touchpoint t;
+	touchpoint_make(&t, STR("x"), LOG_MS, 1, scores);
+	struct publication *list = calloc(N, sizeof *list);
+	for (int i = 0; i < N; i++)
+		list[i] = t.publication;
+	int64_t began_ms = now_ms();
+	struct store_batch batch = store_publish(store, list, N, NULL);
+	assert_true(now_ms() - began_ms < 400);
+	assert_true(batch.written > 0 && batch.failed > 0);
+	assert_int_equal(store_publish(store, list, 1, NULL).written, 1);
+	assert_int_equal(store_stats(store).connects, 1);
+	free(list);
 	store_destroy(store);
 }
 
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test_setup(odd_names_stay_one_touchpoint_each, set_up),
 		cmocka_unit_test_setup(each_publish_is_announced_once, set_up),
 		cmocka_unit_test_setup(many_touchpoints_in_one_batch, set_up),
+		cmocka_unit_test_setup(a_batch_that_is_too_large_ends_in_time, set_up),
 		cmocka_unit_test_setup(health_is_there_for_ten_seconds, set_up),
 		cmocka_unit_test_setup(an_emptied_redis_is_noticed, set_up),
 		cmocka_unit_test_setup(a_redis_that_died_is_found_again, set_up),
