@@ -37,5 +37,6 @@ extern const struct command command_generate;
 extern const struct command command_help;
 extern const struct command command_ping;
 extern const struct command command_replay;
+extern const struct command command_run;
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/version.h"
 
 const struct command *const commands[] = {
+	&command_run,
 	&command_check,
 	&command_config,
 	&command_ping,

@@ -23,6 +23,7 @@
 #include "log/log.h"
 #include "response/response.h"
 #include "store/store.h"
+#include "watch/watch.h"
 #include "window/window.h"
 
 /* ---- mistakes ---- */
@@ -78,6 +79,7 @@ struct config {
 	struct http_options http;
 	struct intake_options intake; /* also `touchpoints.max` */
 	struct response_options responses;
+	struct watch_options publish;
 
 	struct config_source *sources;
 	unsigned sources_count;

@@ -77,6 +77,7 @@ const struct section config_sections[] = {
 	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints."},
 	{"responses", response_options, AT(responses),
 	 "The table of known responses, which recognises repeats, edits and deletions."},
+	{"publish", watch_options, AT(publish), "How often readers see something new, and what a restart reads again."},
 	{"http", http_options, AT(http), "/metrics, /healthz and /readyz."},
 	{"log", log_options, AT(log), "What is said on stderr."},
 	{0},

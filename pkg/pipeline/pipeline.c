@@ -1,0 +1,193 @@
+#include "pipeline/pipeline_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log.h"
+
+void pipeline_give_up(struct pipeline *p, const struct err *err)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!p->error.set)
+		p->error = *err;
+	pthread_mutex_unlock(&p->lock);
+	atomic_store(&p->failed, true);
+}
+
+int64_t pipeline_now(const struct pipeline *p)
+{
+	return os_clock_ms(p->clock);
+}
+
+static bool ensure_topics(struct pipeline *p, struct err *err)
+{
+	struct kafka_topic_state topics[KAFKA_TOPICS];
+	if (p->setup.embedded) {
+		p->shards = p->journal_partitions = (uint32_t)p->setup.kafka.shards;
+		return true;
+	}
+	if (!kafka_topics_ensure(&p->setup.kafka, true, topics, 30000, err))
+		return false;
+	for (unsigned i = 0; i < KAFKA_TOPICS; i++) {
+		if (topics[i].created)
+			log_info("topic %s created with %d partitions", topics[i].name, topics[i].partitions);
+		if (topics[i].warning[0])
+			log_warn("%s", topics[i].warning);
+	}
+	p->shards = (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions;
+	p->journal_partitions = (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions;
+	return true;
+}
+
+static char *metrics_of(void *context, size_t *len)
+{
+	struct pipeline *p = context;
+	return metrics_text(p->metrics, len);
+}
+
+static void lanes_ready(struct pipeline *p, struct http_reasons *reasons)
+{
+	uint64_t evictions = (uint64_t)metrics_read(p->metrics, METRIC_EVICTIONS, METRIC_ONLY);
+	for (unsigned i = 0; i < p->lanes_count; i++) {
+		struct lane *lane = &p->lanes[i];
+		if (!atomic_load(&lane->assigned))
+			http_not_ready(reasons, "lane %u is no member of the consumer group yet", i);
+		if (atomic_load(&lane->refilling))
+			http_not_ready(reasons, "lane %u refills its response table from the journal", i);
+	}
+	if (evictions)
+		http_not_ready(reasons,
+			       "%llu responses were evicted from a full response table: counts may be inexact, raise responses.max",
+			       (unsigned long long)evictions);
+}
+
+static void ready(void *context, struct http_reasons *reasons)
+{
+	struct pipeline *p = context;
+	lanes_ready(p, reasons);
+	if (p->watcher) {
+		uint64_t published;
+		bool up;
+		publisher_stats(p->publisher, &published, &up);
+		if (!up)
+			http_not_ready(reasons, "Redis is away: windows go on in memory, what readers see is old");
+		if (!watcher_caught_up(p->watcher))
+			http_not_ready(reasons, "the watch reads its log up to the present");
+	}
+}
+
+struct pipeline *pipeline_create(const struct pipeline_setup *setup, struct err *err)
+{
+	struct pipeline *p = must_alloc(sizeof *p);
+	p->setup = *setup;
+	pthread_mutex_init(&p->lock, NULL);
+	p->clock = os_clock_create();
+	p->metrics = metrics_create(setup->version);
+	if (!ensure_topics(p, err)) {
+		pipeline_destroy(p);
+		return NULL;
+	}
+	return p;
+}
+
+static bool start_watch(struct pipeline *p, struct err *err)
+{
+	p->publisher = publisher_create(p, err);
+	if (p->publisher == NULL || !publisher_start(p->publisher, err))
+		return false;
+	p->watcher = watcher_create(p);
+	return watcher_start(p->watcher, err);
+}
+
+bool pipeline_start(struct pipeline *p, struct err *err)
+{
+	struct http_callbacks callbacks = {p, metrics_of, ready};
+	must(!p->started);
+	p->started = true;
+	if (p->setup.watches && !start_watch(p, err))
+		return false;
+	if (p->setup.intakes) {
+		unsigned count = (unsigned)p->setup.intake.options.lanes;
+		p->lanes = must_array(count, sizeof *p->lanes);
+		while (p->lanes_count < count) {
+			unsigned number = p->lanes_count++;
+			if (!lane_start(&p->lanes[number], p, number, err))
+				return false;
+		}
+	}
+	return http_start(&p->http, &p->setup.http, &callbacks, err);
+}
+
+bool pipeline_tick(struct pipeline *p, struct err *err)
+{
+	int64_t step_ms = os_clock_look(p->clock);
+	if (step_ms)
+		log_warn("the wall clock was set by %lld ms; our time runs on without the step, a restart follows it",
+			 (long long)step_ms);
+	if (!atomic_load(&p->failed))
+		return true;
+	pthread_mutex_lock(&p->lock);
+	*err = p->error;
+	pthread_mutex_unlock(&p->lock);
+	return false;
+}
+
+void pipeline_stop(struct pipeline *p)
+{
+	if (!p->started || p->stopped)
+		return;
+	p->stopped = true;
+	for (unsigned i = 0; i < p->lanes_count; i++)
+		lane_stop(&p->lanes[i]);
+	for (unsigned i = 0; i < p->lanes_count; i++)
+		lane_join(&p->lanes[i]);
+	if (p->watcher) {
+		watcher_drain(p->watcher);
+		watcher_join(p->watcher);
+	}
+	if (p->publisher)
+		publisher_stop(p->publisher);
+	http_stop(p->http);
+	p->http = NULL;
+}
+
+void pipeline_destroy(struct pipeline *p)
+{
+	if (p == NULL)
+		return;
+	pipeline_stop(p);
+	for (unsigned i = 0; i < p->lanes_count; i++)
+		lane_release(&p->lanes[i]);
+	free(p->lanes);
+	watcher_destroy(p->watcher);
+	publisher_destroy(p->publisher);
+	metrics_destroy(p->metrics);
+	os_clock_destroy(p->clock);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+struct pipeline_figures pipeline_figures(struct pipeline *p)
+{
+	struct pipeline_figures sum = {.caught_up = true};
+	for (unsigned i = 0; i < p->lanes_count; i++) {
+		struct lane *lane = &p->lanes[i];
+		pthread_mutex_lock(&lane->figures_lock);
+		intake_counts_add(&sum.counts, &lane->figures.counts);
+		sum.commits += lane->figures.commits;
+		sum.aborts += lane->figures.aborts;
+		sum.caught_up = sum.caught_up && lane->figures.caught_up;
+		pthread_mutex_unlock(&lane->figures_lock);
+	}
+	if (p->publisher) {
+		bool up;
+		publisher_stats(p->publisher, &sum.published, &up);
+		sum.caught_up = sum.caught_up && watcher_caught_up(p->watcher);
+	}
+	return sum;
+}
+
+unsigned pipeline_http_port(const struct pipeline *p)
+{
+	return p->http ? http_port(p->http) : 0;
+}

@@ -1,0 +1,194 @@
+/* What the files of `pipeline` share. Each struct says on which thread it lives. */
+#ifndef PIPELINE_PRIV_H
+#define PIPELINE_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "metrics/metrics.h"
+#include "pipeline/pipeline.h"
+
+#define NET_TIMEOUT_MS 10000   /* as long as the broker keeps a transaction open for us */
+#define POLL_RECORDS   2048
+
+struct pipeline {
+	struct pipeline_setup setup;
+	struct os_clock *clock;
+	struct metrics *metrics;
+	struct http *http;
+	struct lane *lanes;
+	unsigned lanes_count;
+	struct watcher *watcher;
+	struct publisher *publisher;
+	uint32_t shards, journal_partitions;
+	atomic_bool failed;
+	pthread_mutex_t lock;        /* of error */
+	struct err error;            /* the first thread that gave up */
+	bool started, stopped;
+};
+
+void pipeline_give_up(struct pipeline *, const struct err *);   /* any thread: the process has to end */
+int64_t pipeline_now(const struct pipeline *);
+
+/* ---- lane.c, commit.c, refill.c: on the lane's thread ---- */
+
+enum part_state { PART_WAITING, PART_REFILLING, PART_READY };
+
+/* An input partition. */
+struct part {
+	uint32_t topic;
+	int32_t partition;
+	enum part_state state;
+	unsigned slot;               /* in the intake */
+	int64_t committed;           /* what a rollback goes back to */
+	int64_t next;                /* behind the last record taken */
+	int64_t closing;             /* `next` of the transaction that is under way; -1: not in it */
+	int64_t newest_ms;           /* timestamp of the last record taken */
+	int64_t refill_from;         /* journal offset, or KAFKA_OFFSET_EARLIEST */
+	int32_t journal_partition;
+	int64_t journal_offset;      /* of the transaction under way; -1 */
+	struct intake_marks marks;
+	unsigned journal_first;      /* commit.c: this commit's entries, chained */
+	unsigned label;              /* of METRIC_LAG */
+	char key[280];               /* "topic:partition", the journal's key */
+};
+
+/* Where a dead letter came from: the record is gone when it is written. */
+struct origin {
+	uint32_t topic;
+	int32_t partition;
+	int64_t offset, timestamp_ms;
+	size_t key_at, key_len;
+	bool has_key;
+};
+
+enum commit_state { COMMIT_NONE, COMMIT_HANDED, COMMIT_ENDED };
+
+struct lane {
+	struct pipeline *pipeline;
+	unsigned number;
+	pthread_t thread, committer;
+	atomic_bool stop;
+	bool running;
+	bool closing;                /* under lock: the consumer is going away */
+	uint64_t rollbacks;
+	struct kafka_consumer *consumer;
+	struct kafka_producer *producer;
+	struct intake *intake;
+	struct bundle_writer *writer;
+	struct bundle_reader *reader;
+	struct metrics_shard *shard;
+	unsigned tallies, journal, letters;   /* topics of the producer */
+	unsigned *topic_labels;               /* METRIC_CONSUMED */
+
+	struct part **parts;
+	unsigned parts_count, parts_max;
+	struct kafka_record *records;
+	struct origin origins[INTAKE_LETTERS_MAX];
+	unsigned origins_count;
+	char *keys;
+	size_t keys_used, keys_size;
+	unsigned *journal_next;
+	unsigned journal_next_max;
+
+	/* the transaction under way: handed to the committer and back */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	_Atomic enum commit_state commit_state;   /* changed under lock */
+	bool committer_stop;
+	struct kafka_group *group;
+	struct kafka_offset *offsets;
+	char (*metadata)[64];
+	unsigned offsets_count, offsets_max;
+	enum kafka_outcome commit_outcome;
+	struct err commit_err;
+	int64_t commit_began_ns;
+
+	struct intake_counts counts, reported;   /* committed */
+	uint64_t commits, aborts;
+	pthread_mutex_t figures_lock;
+	struct pipeline_figures figures;         /* a copy for other threads, each second and at the end */
+
+	struct kafka_reader *refill;
+	struct kafka_read *refill_reads;
+	unsigned refill_count;
+	int64_t refill_began_ns;
+	uint64_t refill_entries;
+	int64_t refill_said_ns;
+
+	int64_t last_commit_ns, last_tick_ns, last_second_ns;
+	atomic_bool behind, caught_up, refilling, assigned;
+	bool give_up;
+};
+
+bool lane_start(struct lane *, struct pipeline *, unsigned number, struct err *);
+void lane_stop(struct lane *);       /* asks */
+void lane_join(struct lane *);
+void lane_release(struct lane *);
+void lane_fail(struct lane *, const struct err *);
+
+void lane_commit_begin(struct lane *);      /* what is open goes into a transaction and to the committer, if it can */
+void lane_commit_check(struct lane *);      /* a transaction that has ended is settled */
+void lane_commit_wait(struct lane *);       /* until none is under way */
+void lane_commit_all(struct lane *);        /* everything taken so far is committed, or rolled back */
+void lane_rollback(struct lane *);          /* table, tally and positions as of the last commit */
+void *lane_committer(void *lane);
+void lane_delivered(void *lane, const struct kafka_delivery *);
+
+void lane_refill_step(struct lane *);
+void lane_refill_stop(struct lane *);
+
+/* ---- watcher.c ---- */
+
+/* A partition of the tallies. The watch belongs to the watcher's thread. */
+struct watch_part {
+	int32_t partition;
+	struct watch *watch;
+	bool caught_up;              /* it was read to the end once: until then nothing is published */
+	bool saving;                 /* a parcel with a checkpoint of it is out */
+	unsigned out;                /* parcels that are out */
+	struct store_token token;    /* the publisher's from the first parcel on */
+	_Atomic int64_t log_ms, as_of_ms;
+	unsigned label;
+};
+
+struct watcher *watcher_create(struct pipeline *);
+bool watcher_start(struct watcher *, struct err *);
+void watcher_drain(struct watcher *);   /* asks it to read to the end, write out and stop */
+void watcher_join(struct watcher *);
+void watcher_destroy(struct watcher *);
+bool watcher_caught_up(struct watcher *);
+/* The parts as they are now, for health and metrics: under the exchange's lock. */
+
+/* ---- publisher.c ---- */
+
+enum parcel_state { PARCEL_WANTED, PARCEL_READY, PARCEL_BUSY, PARCEL_DONE };
+
+/* Filled by the watcher, written by the publisher, settled by the watcher. */
+struct parcel {
+	enum parcel_state state;
+	uint64_t number;
+	struct watch_batch *batch;
+	struct watch_part *part;
+	enum store_outcome outcomes[WATCH_BATCH];
+	enum store_checkpoint_outcome checkpoint;
+};
+
+#define PARCELS 2   /* one is written while the next is filled */
+
+struct publisher *publisher_create(struct pipeline *, struct err *);
+bool publisher_start(struct publisher *, struct err *);
+void publisher_stop(struct publisher *);   /* asks, joins */
+void publisher_destroy(struct publisher *);
+void publisher_stats(struct publisher *, uint64_t *published, bool *up);
+
+/* For the watcher's thread. A parcel in `state`, or NULL. Wanted ones are withheld while publishing has used up its share. */
+struct parcel *publisher_parcel(struct publisher *, enum parcel_state);
+void publisher_send(struct publisher *, struct parcel *);           /* filled: READY */
+void publisher_return(struct publisher *, struct parcel *);         /* settled: WANTED */
+void publisher_wait(struct publisher *, int timeout_ms);            /* until a parcel is done */
+void publisher_hurry(struct publisher *);                           /* stopping: no more withholding */
+bool publisher_take_lost(struct publisher *);                       /* true once after Redis lost what was there */
+void publisher_parts(struct publisher *, struct watch_part *const *, unsigned count);   /* of which health is written */
+
+#endif

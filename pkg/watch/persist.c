@@ -1,0 +1,124 @@
+/*
+ * The bytes of a checkpoint: what goes into the next batch, and what comes back after a restart. Taken at a steady rate, so that ten
+ * thousand busy touchpoints are spread over the interval.
+ */
+#include "watch/watch_priv.h"
+
+#include "checkpoint/checkpoint.h"
+
+enum { QUIET_MS = 60000 };
+
+static size_t encode(struct watch *w, uint32_t i, unsigned char *out, size_t max)
+{
+	struct touch *t = &w->touches[i];
+	struct checkpoint_writer writer;
+	checkpoint_begin(&writer, out, max,
+			 &(struct checkpoint_head){w->position.log_ms, w->position.offset, t->last_ms});
+	for (unsigned l = 0; l < LEDGERS; l++) {
+		if (t->slot[l] == NOBODY)
+			continue;
+		size_t len = windows_save(w->windows, t->slot[l], w->scratch, SAVE_BYTES_MAX);
+		must(len > 0);
+		checkpoint_section(&writer, CHECKPOINT_WINDOWS + l, w->scratch, len);
+	}
+	return checkpoint_finish(&writer);
+}
+
+/* How many are to go now: as many as keep the pace over the interval, and whoever has waited for all of it. While nothing changes
+ * one touchpoint a minute goes all the same: it carries `low` on, so that a restart does not read a quiet night again. */
+static unsigned share(struct watch *w, int64_t now_ms)
+{
+	int64_t interval_ms = w->setup.options.checkpoint_ms;
+	int64_t since_ms = w->saved_ms ? now_ms - w->saved_ms : 0;
+	w->saved_ms = now_ms;
+	w->save_credit += (double)w->save_count * (double)since_ms / (double)interval_ms;
+	if (w->save_credit > w->save_count)
+		w->save_credit = w->save_count;
+	if (w->save_first == NOBODY && now_ms - w->filled_ms > QUIET_MS && names_count(w->names) > 0)
+		watch_save_last(w, w->save_turn++ % names_count(w->names), w->position);
+	else if (w->save_first != NOBODY && w->save_credit < 1 &&
+		 now_ms - w->touches[w->save_first].unsaved_since_ms < interval_ms)
+		return 0;
+	return w->save_credit < 1 ? 1 : (unsigned)w->save_credit;
+}
+
+static struct watch_position low_of(const struct watch *w)
+{
+	struct watch_position low = w->position;
+	if (w->save_first != NOBODY && w->touches[w->save_first].before.offset < low.offset)
+		low = w->touches[w->save_first].before;
+	return low;
+}
+
+void watch_fill_checkpoint(struct watch *w, int64_t now_ms, bool all, struct watch_batch *b)
+{
+	b->fields_count = 0;
+	unsigned n = w->position.offset < 0 ? 0 : all ? w->save_count : share(w, now_ms);
+	size_t used = 0;
+	b->replace = w->replace_next;
+	while (n-- > 0 && w->save_first != NOBODY && b->fields_count < WATCH_FIELDS) {
+		uint32_t i = w->save_first;
+		size_t len = encode(w, i, b->bytes + used, WATCH_FIELDS_BYTES - used);
+		if (len == 0)   /* the batch is full */
+			break;
+		b->before[b->fields_count] = w->touches[i].before;
+		b->field_touchpoints[b->fields_count] = i;
+		b->fields[b->fields_count++] = (struct watch_field){names_get(w->names, i), used, len};
+		used += len;
+		watch_save_remove(w, i);
+		w->save_credit -= w->save_credit > 1 ? 1 : w->save_credit;
+	}
+	b->position = w->position;
+	b->low_known = w->rewrite_left == 0;
+	b->low = low_of(w);
+	if (b->fields_count) {
+		w->replace_next = false;
+		w->filled_ms = now_ms;
+	}
+}
+
+/* ---- restart ---- */
+
+struct restoring {
+	struct watch *w;
+	uint32_t touchpoint;
+};
+
+static bool restore_section(void *context, uint32_t kind, const unsigned char *bytes, size_t len)
+{
+	const struct restoring *to = context;
+	if (kind < CHECKPOINT_WINDOWS || kind >= CHECKPOINT_WINDOWS + LEDGERS)
+		return true;
+	uint32_t slot = watch_open_slot(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_WINDOWS));
+	if (!windows_load(to->w->windows, slot, bytes, len))
+		return false;
+	watch_changed(to->w, to->touchpoint, slot);
+	return true;
+}
+
+bool watch_restore(struct watch *w, struct str touchpoint, struct str bytes)
+{
+	struct checkpoint_head head;
+	struct restoring to = {w, watch_open_touchpoint(w, touchpoint)};
+	if (!checkpoint_read(bytes, &head, restore_section, &to))
+		return false;
+	struct touch *t = &w->touches[to.touchpoint];
+	t->seen_offset = head.offset;
+	t->last_ms = head.last_ms;
+	t->shown = true;
+	return true;
+}
+
+void watch_restored(struct watch *w, struct watch_position low)
+{
+	w->position = low;
+	w->offset_before = low.offset;
+}
+
+void watch_log_anew(struct watch *w)
+{
+	for (uint32_t i = 0; i < names_count(w->names); i++)
+		w->touches[i].seen_offset = -1;
+	w->position.offset = w->offset_before = -1;
+	watch_checkpoint_rewrite(w);
+}
