@@ -10,20 +10,21 @@
 
 #define RESPONSE_BYTES 47.0 /* of the response table, an entry: 40 and a tag, at the load at which it grows */
 #define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
-#define SLOT_BYTES     400.0 /* of the watch, a touchpoint: running sums, positions, what was published when */
-#define PANES	       61.0
-#define COUNTERS       11.0
-#define BLOCK_PANES    8.0
-#define PROCESS_BYTES  (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
-#define LANE_BYTES     (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
-#define QUEUE_BYTES    (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
+#define SLOT_BYTES                                                                                           \
+	700.0 /* of the watch, a touchpoint: sums, tables of blocks, positions, what was published when */
+#define SLACK	      1.3 /* slabs in part used, counters that were widened */
+#define PANES	      61.0
+#define COUNTERS      11.0
+#define BLOCK_PANES   8.0
+#define PROCESS_BYTES (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
+#define LANE_BYTES    (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
+#define QUEUE_BYTES   (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
 
 #define HASH_BYTES	540.0 /* 15 fields of a window, listpack; 1.2 KiB beyond 100,000 a bin */
 #define SERIES_BASE	120.0 /* a series: 3,176 bytes with 122 fields, 552 with 20 */
 #define SERIES_FIELD	25.0
 #define INDEX_BYTES	190.0 /* ZSET entry and `pos` */
-#define CHECKPOINT_BASE 120.0
-#define CHECKPOINT_PANE 7.0 /* saved: start, and the bins that are not 0, as varints */
+#define CHECKPOINT_BASE 350.0
 
 #define CELL_BYTES    5.0 /* of a bundle: second, ledger, bin, delta, packed */
 #define GROUP_BYTES   6.0 /* beside the touchpoint's name */
@@ -37,18 +38,30 @@ static double shown(double expected)
 	return 1 - exp(-expected); /* Poisson: the share of buckets that are not empty */
 }
 
-/* How many panes of a window hold something, and what its ring takes: blocks of 8 panes are allocated when first touched, counters are
- * as wide as they must be. `today` has half-hour panes. */
-static double ring(const struct window_spec *window, double per_s, double *panes_used)
+/* Bytes of a counter that holds so many on average in a full bin, with room for uneven ones. */
+static double width(double in_bin)
 {
-	double pane_s = window->length_s > 0 ? (double)window->length_s / 60 : 1800,
-	       panes = window->length_s > 0 ? PANES : 50;
-	double in_pane = per_s * pane_s,
-	       in_bin = in_pane / 3; /* the fullest of the 11 bins holds about a third */
-	double width = in_bin < 200 ? 1 : in_bin < 60000 ? 2 : 4;
+	return in_bin < 5 ? 0.5 : in_bin < 100 ? 1 : in_bin < 25000 ? 2 : 4;
+}
+
+struct ring_costs {
+	double panes; /* that hold something */
+	double bytes; /* blocks of 8 panes, allocated when first touched, their counters as wide as they must be */
+	double saved; /* in a checkpoint: varints of the panes that hold something, in the window and the one before */
+};
+
+/* `today` has half-hour panes. */
+static struct ring_costs ring(const struct window_spec *window, double per_s)
+{
+	double pane_s = window->length_s > 0 ? (double)window->length_s / 60 : 1800;
+	double panes = window->length_s > 0 ? PANES : 48, in_pane = per_s * pane_s,
+	       in_bin = in_pane / COUNTERS;
 	double blocks = ceil(panes / BLOCK_PANES) * shown(in_pane * BLOCK_PANES);
-	*panes_used = panes * shown(in_pane);
-	return blocks * BLOCK_PANES * (COUNTERS + 3) * width + 64; /* + 3: p, q, d of the window before */
+	double varint = in_bin < 100 ? 1 : 2, bins = COUNTERS * shown(in_bin), sums = 3 * shown(in_pane / 3);
+	struct ring_costs costs = {.panes = panes * shown(in_pane)};
+	costs.bytes = blocks * BLOCK_PANES * (COUNTERS * width(in_bin) + 3 * width(in_pane / 3)) * SLACK;
+	costs.saved = costs.panes * (2 + varint * bins + varint * sums);
+	return costs;
 }
 
 static void add_touchpoints(const struct config *config, double per_s, struct config_costs *costs,
@@ -56,10 +69,10 @@ static void add_touchpoints(const struct config *config, double per_s, struct co
 {
 	double rings = 0, series = 0, checkpoint = CHECKPOINT_BASE + name_bytes;
 	for (unsigned i = 0; i < config->windows_count; i++) {
-		double panes;
-		rings += ring(&config->windows[i], per_s, &panes);
-		series += SERIES_BASE + name_bytes + SERIES_FIELD * 2 * panes;
-		checkpoint += 2 * CHECKPOINT_PANE * panes;
+		struct ring_costs one = ring(&config->windows[i], per_s);
+		rings += one.bytes;
+		series += SERIES_BASE + name_bytes + SERIES_FIELD * 2 * one.panes;
+		checkpoint += one.saved;
 	}
 	costs->windows = costs->touchpoints * (SLOT_BYTES + NAME_ENTRY + name_bytes + rings);
 	costs->redis_hashes = costs->touchpoints * (INDEX_BYTES + 2 * name_bytes +

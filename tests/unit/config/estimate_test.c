@@ -19,6 +19,68 @@ static void near_the_measured_figures(void **state)
 	config_destroy(config);
 }
 
+/* One step of feedback on every slot: about as many responses as fall into it, in at most 4 bins. */
+static void feed(struct windows *windows, uint32_t slots, int64_t at, int64_t step, double per_s,
+		 unsigned *seed)
+{
+	int n = (int)(per_s * (double)step + 0.5), each = n > 4 ? n / 4 : 1;
+	windows_advance(windows, at * 1000);
+	for (uint32_t slot = 0; slot < slots; slot++)
+		for (int left = n; left > 0; left -= each)
+			windows_add(windows, slot, (uint32_t)(at - 1 - rand_r(seed) % step),
+				    (uint8_t)(rand_r(seed) % 11), each);
+}
+
+/* What the real windows take, filled evenly for twice the longest window, and what the checkpoint of one slot takes. */
+static void measure(const struct config *config, double per_s, double *bytes, double *saved)
+{
+	enum { SLOTS = 256 };
+	static unsigned char out[1 << 20];
+	struct window_options options = {.count = config->windows_count, .slots_max = SLOTS};
+	memcpy(options.specs, config->windows, sizeof options.specs);
+	struct err err = {0};
+	struct zone *zone = zone_open("UTC", &err);
+	const int64_t now = 1750000000;
+	unsigned seed = 7;
+	struct windows *windows = windows_create(&options, (now - 14 * 86400) * 1000);
+	for (int i = 0; i < SLOTS; i++)
+		windows_open(windows, LEDGER_SURVEY, zone);
+	for (int64_t at = now - 14 * 86400, step; at < now; at += step) {
+		int64_t age = now - at;
+		step = age > 2 * 86400 + 600 ? 600
+		       : age > 1200	     ? 60
+					     : 5; /* fine enough for the panes that see it */
+		if (per_s * (double)step < 1)
+			step = (int64_t)(1 / per_s);
+		feed(windows, SLOTS, at, step, per_s, &seed);
+	}
+	windows_advance(windows, now * 1000);
+	*bytes = (double)windows_memory(windows).bytes / SLOTS;
+	*saved = (double)windows_save(windows, 0, out, sizeof out);
+	windows_destroy(windows);
+	zone_close(zone);
+}
+
+static void near_what_the_windows_really_take(void **state)
+{
+	(void)state;
+	struct config *config = must_read(SOURCE_LINE "touchpoints: {max: 1000}\n");
+	static const double rates[] = {5, 1 / 600.0, 1 / 3600.0};
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		double bytes, saved;
+		measure(config, rates[i], &bytes, &saved);
+		struct config_costs costs =
+			config_costs(config, &(struct config_load_assumed){.responses_per_s = 1000 * rates[i],
+									   .name_bytes = 20});
+		print_message("%g/s: %.0f bytes estimated, %.0f real; checkpoint %.0f, %.0f\n", rates[i],
+			      costs.windows / 1000, bytes, costs.redis_checkpoint / 1000, saved);
+		assert_true(costs.windows / 1000 > bytes / 1.5 && costs.windows / 1000 < bytes * 1.5);
+		assert_true(costs.redis_checkpoint / 1000 > saved / 1.5 &&
+			    costs.redis_checkpoint / 1000 < saved * 1.5);
+	}
+	config_destroy(config);
+}
+
 static void costs_follow_the_keys(void **state)
 {
 	(void)state;
@@ -51,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(near_the_measured_figures),
+		cmocka_unit_test(near_what_the_windows_really_take),
 		cmocka_unit_test(costs_follow_the_keys),
 	};
 	return cmocka_run_group_tests_name("config/estimate", tests, NULL, NULL);

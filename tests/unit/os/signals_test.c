@@ -60,7 +60,7 @@ static void the_machine_says_what_we_cost(void **state)
 	int64_t thread = os_cpu_thread_ns();
 	volatile unsigned work = 0;
 	for (unsigned i = 0; i < 3000000; i++)
-		work += i;
+		work = work + i;
 	int64_t later = os_cpu_thread_ns();
 	assert_true(later > thread);
 	assert_true(os_cpu_process_ns() >= later);
