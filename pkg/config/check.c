@@ -92,6 +92,18 @@ static void check_reach(struct config *config, struct config_report *report)
 	config->redis.retention_ms = config->kafka.retention_ms;
 }
 
+/* The sweep renews what lives for `ttl`: it must come round twice in that time. */
+static void check_sweep(const struct config *config, struct config_report *report)
+{
+	double ten_thousands = (double)config->intake.touchpoints_max / 10000;
+	double sweep_ms = (double)config->publish.refresh_ms * (ten_thousands > 1 ? ten_thousands : 1);
+	if ((double)config->redis.ttl_ms < 2 * sweep_ms)
+		config_report_add(
+			report, config_line(config, "redis.ttl"),
+			"redis.ttl must be at least twice publish.refresh for touchpoints.max: %.0fs",
+			2 * sweep_ms / 1000);
+}
+
 /* ---- zones ---- */
 
 static void check_zone(const char *name, unsigned line, const char *key, struct config_report *report)
@@ -273,6 +285,7 @@ void config_check(struct config *config, enum config_use use, struct config_repo
 	check_windows(config, report);
 	if (report->count == before)
 		check_reach(config, report);
+	check_sweep(config, report);
 	check_zones(config, report);
 	check_sources(config, use, report);
 	check_addresses(config, report);

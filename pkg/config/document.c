@@ -1,5 +1,6 @@
 /*
- * document - the YAML tree against the tables: every key is a row, a section, one of the three things that are no rows, or wrong.
+ * document - the YAML tree against the tables: every key is a row, a section, one of the
+ * three things that are no rows, or wrong.
  */
 #include "config/config_priv.h"
 

@@ -1,8 +1,9 @@
 /*
  * estimate - what a configuration costs in memory, in Redis and in Kafka, before anything is started.
  *
- * Feedback is taken to arrive evenly over the touchpoints, which all have surveys only; real feedback is uneven, which needs less:
- * a quiet touchpoint has few panes. Numbers of Redis were measured with MEMORY USAGE of Redis 7.0 on hashes of our fields.
+ * Feedback is taken to arrive evenly over the touchpoints, which all have surveys only. Real feedback is uneven
+ * and needs less: a quiet touchpoint has few panes. The numbers of Redis were measured (MEMORY USAGE of Redis
+ * 7.0, hashes of our fields); those of the windows are held against the real ones by a test.
  */
 #include "config/config_priv.h"
 
@@ -46,8 +47,8 @@ static double width(double in_bin)
 
 struct ring_costs {
 	double panes; /* that hold something */
-	double bytes; /* blocks of 8 panes, allocated when first touched, their counters as wide as they must be */
-	double saved; /* in a checkpoint: varints of the panes that hold something, in the window and the one before */
+	double bytes; /* blocks of 8 panes, there when touched, counters as wide as they must be */
+	double saved; /* in a checkpoint: varints of panes that hold something, here and before */
 };
 
 /* `today` has half-hour panes. */
@@ -82,8 +83,8 @@ static void add_touchpoints(const struct config *config, double per_s, struct co
 	costs->redis = costs->redis_hashes + costs->redis_series + costs->redis_checkpoint;
 }
 
-/* Responses of a commit that share touchpoint, second and score are one cell; those that share a touchpoint, one group. Each shard
- * has a bundle a commit if anything fell into it, and one a second anyway. */
+/* Responses of a commit that share touchpoint, second and score are one cell; those that share a touchpoint, one
+ * group. Each shard has a bundle a commit if anything fell into it, and one a second anyway. */
 static void add_topics(const struct config *config, const struct config_load_assumed *assumed,
 		       struct config_costs *costs)
 {

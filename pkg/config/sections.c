@@ -1,5 +1,6 @@
 /*
- * sections - which module's rows stand under which key. A new module is one line here (and its options in struct config).
+ * sections - which module's rows stand under which key. A new module is one line here
+ * and its options in struct config.
  */
 #include "config/config_priv.h"
 

@@ -56,7 +56,8 @@ static bool variable_name(struct str name)
 	return true;
 }
 
-/* `inside` is what stands between ${ and }: NAME or NAME:-default (used when NAME is unset or empty, as in a shell). */
+/* `inside` is what stands between ${ and }: NAME or NAME:-default, used when NAME is unset or empty, as in a
+ * shell. */
 static bool substitute(struct str inside, struct text_buffer *out, struct err *err)
 {
 	const char *dash = memmem(inside.at, inside.len, ":-", 2);
@@ -157,7 +158,7 @@ static void set_from_sequence(struct loader *loader, const struct option_row *ro
 		config_report_add(loader->report, node_line(node), "%s %s", key, err.text);
 }
 
-/* What was put in from the environment may be a secret, and so may a literal value of a key that holds one: not repeated. */
+/* What came from the environment may be a secret, and so may a literal value of a key that holds one. */
 static bool repeatable(const char *key, const yaml_node_t *node)
 {
 	struct str text = scalar_text(node);

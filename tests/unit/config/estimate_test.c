@@ -19,19 +19,20 @@ static void near_the_measured_figures(void **state)
 	config_destroy(config);
 }
 
+static unsigned seed = 7;
+
 /* One step of feedback on every slot: about as many responses as fall into it, in at most 4 bins. */
-static void feed(struct windows *windows, uint32_t slots, int64_t at, int64_t step, double per_s,
-		 unsigned *seed)
+static void feed(struct windows *windows, uint32_t slots, int64_t at, int64_t step, double per_s)
 {
 	int n = (int)(per_s * (double)step + 0.5), each = n > 4 ? n / 4 : 1;
 	windows_advance(windows, at * 1000);
 	for (uint32_t slot = 0; slot < slots; slot++)
 		for (int left = n; left > 0; left -= each)
-			windows_add(windows, slot, (uint32_t)(at - 1 - rand_r(seed) % step),
-				    (uint8_t)(rand_r(seed) % 11), each);
+			windows_add(windows, slot, (uint32_t)(at - 1 - rand_r(&seed) % step),
+				    (uint8_t)(rand_r(&seed) % 11), each);
 }
 
-/* What the real windows take, filled evenly for twice the longest window, and what the checkpoint of one slot takes. */
+/* What the real windows take, filled evenly for twice the longest window, and what a slot's checkpoint takes. */
 static void measure(const struct config *config, double per_s, double *bytes, double *saved)
 {
 	enum { SLOTS = 256 };
@@ -41,7 +42,6 @@ static void measure(const struct config *config, double per_s, double *bytes, do
 	struct err err = {0};
 	struct zone *zone = zone_open("UTC", &err);
 	const int64_t now = 1750000000;
-	unsigned seed = 7;
 	struct windows *windows = windows_create(&options, (now - 14 * 86400) * 1000);
 	for (int i = 0; i < SLOTS; i++)
 		windows_open(windows, LEDGER_SURVEY, zone);
@@ -52,7 +52,7 @@ static void measure(const struct config *config, double per_s, double *bytes, do
 					     : 5; /* fine enough for the panes that see it */
 		if (per_s * (double)step < 1)
 			step = (int64_t)(1 / per_s);
-		feed(windows, SLOTS, at, step, per_s, &seed);
+		feed(windows, SLOTS, at, step, per_s);
 	}
 	windows_advance(windows, now * 1000);
 	*bytes = (double)windows_memory(windows).bytes / SLOTS;

@@ -163,7 +163,7 @@ static void the_printed_file_is_read_back_as_the_defaults(void **state)
 	free(text);
 }
 
-/* Every key must be in the printed file, with prose before it; those without a default in a comment that works when it is made a line. */
+/* Every key must be in the printed file, those without a default in a comment. */
 static void the_printed_file_names_every_key(void **state)
 {
 	(void)state;

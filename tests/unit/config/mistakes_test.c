@@ -61,6 +61,8 @@ static const struct row {
 	 "2: touchpoints.zones must be a map: `NAME: Europe/Berlin` for each\n"},
 	{SOURCE_LINE "redis: {url: 'http://localhost'}\n", "2: redis.url..."},
 	{SOURCE_LINE "http:\n  listen: nowhere\n", "3: http.listen..."},
+	{SOURCE_LINE "redis: {ttl: 1m}\npublish: {refresh: 60s}\n",
+	 "2: redis.ttl must be at least twice publish.refresh for touchpoints.max: 240s\n"},
 	{SOURCE_LINE "kafka: {brokers: ''}\n", "2: kafka.brokers must not be empty\n"},
 	{SOURCE_LINE "kafka: {prefix: 'a b'}\n",
 	 "2: kafka.prefix begins the names of topics: it must be 1 to 200 of a-z A-Z 0-9 . _ -\n"},
