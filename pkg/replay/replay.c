@@ -60,6 +60,13 @@ void replay_destroy(struct replay *r)
 	free(r);
 }
 
+/* Windows end at the next whole second after this. It never goes beyond `at`, though an event may be dated just then. */
+static int64_t window_clock_ms(const struct replay *r)
+{
+	int64_t clock_ms = intake_clock_ms(r->intake);
+	return r->at_ms != INT64_MIN && clock_ms >= r->at_ms ? r->at_ms - 1 : clock_ms;
+}
+
 static bool to_watch(void *context, uint32_t shard, struct str bytes)
 {
 	struct replay *r = context;
@@ -78,7 +85,7 @@ static bool flush(struct replay *r)
 	}
 	if (tally_count(intake_tally(r->intake)) > 0) {
 		struct bundle_head head = {.shards = 1, .clock_ms = intake_clock_ms(r->intake), .instance = STR("replay")};
-		watch_advance(r->watch, head.clock_ms);
+		watch_advance(r->watch, window_clock_ms(r));
 		bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), false, to_watch, r);
 	}
 	intake_close(r->intake);
@@ -111,7 +118,7 @@ bool replay_finish(struct replay *r)
 	if (!flush(r))
 		return false;
 	if (r->at_ms != INT64_MIN)
-		watch_advance(r->watch, r->at_ms - 1);   /* windows end at the next whole second after the clock */
+		watch_advance(r->watch, r->at_ms - 1);
 	else if (intake_clock_ms(r->intake) != INT64_MIN)
 		watch_advance(r->watch, intake_clock_ms(r->intake));
 	uint32_t n = watch_touchpoints(r->watch);

@@ -96,7 +96,8 @@ void table_insert(struct response_table *, const struct packed *);     /* a key 
 void table_remove(struct response_table *, uint64_t place);
 static inline bool table_expired(const struct response_table *table, const struct packed *entry)
 {
-	return (int64_t)table->now_s - (int64_t)entry->seen > table->horizon_s;
+	/* Seen at 0: judged before there was any clock, as deletions are that a replay begins with. Their age is not known: they stay. */
+	return entry->seen != 0 && (int64_t)table->now_s - (int64_t)entry->seen > table->horizon_s;
 }
 /* Frees at least one place: what is expired or dropped in the first group from here on that has any entry, else in the next groups of a
  * hand that goes round; else the oldest of that first group, which is copied to *evicted: true. */
