@@ -55,7 +55,10 @@ static bool asker_open(struct asker *asker, const struct kafka_options *options,
 	rd_kafka_conf_t *conf = kafka_conf_create(options, "topics", err);
 	if (conf == NULL)
 		return false;
-	asker->rk = kafka_conf_client(RD_KAFKA_PRODUCER, conf, asker, options->brokers, err);
+	/* A producer that asks for a topic makes brokers create it (their default), with their settings and not ours. */
+	char words[300];
+	must(rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", words, sizeof words) == RD_KAFKA_CONF_OK);
+	asker->rk = kafka_conf_client(RD_KAFKA_CONSUMER, conf, asker, options->brokers, err);
 	if (asker->rk == NULL)
 		return false;
 	asker->queue = rd_kafka_queue_new(asker->rk);
