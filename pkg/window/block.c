@@ -2,67 +2,64 @@
 
 #include "window/window_priv.h"
 
-/* Slabs of about this many bytes: small enough not to matter when one is used in part, large enough for a short table of slabs. */
-#define SLAB_BYTES (128 * 1024)
-
 void block_pools_init(struct windows *w)
 {
 	for (unsigned shape = 0; shape < BLOCK_SHAPES; shape++)
-		for (unsigned class = 0; class < BLOCK_CLASSES; class++) {
-			struct block_pool *pool = &w->pools[shape][class];
-			pool->size = (uint32_t)BLOCK_ROWS * block_row[shape] * (4u << class) / 8;
-			while (pool->size << (pool->shift + 1) <= SLAB_BYTES)
-				pool->shift++;
-		}
+		for (unsigned class = 0; class < BLOCK_CLASSES; class++)
+			w->pools[shape][class].size = (uint32_t)BLOCK_ROWS * block_row[shape] * (4u << class) / 8;
 }
 
 void block_pools_release(struct windows *w)
 {
-	for (unsigned shape = 0; shape < BLOCK_SHAPES; shape++)
-		for (unsigned class = 0; class < BLOCK_CLASSES; class++) {
-			struct block_pool *pool = &w->pools[shape][class];
-			for (uint32_t i = 0; i < pool->slabs_count; i++)
-				free(pool->slabs[i]);
-			free(pool->slabs);
-		}
+	for (uint32_t i = 0; i < w->slabs_count; i++)
+		free((void *)(w->slabs[i] & ~(uintptr_t)7));
+	free(w->slabs);
 }
 
-static void pool_grow(struct block_pool *pool)
+static void slab_add(struct windows *w, struct block_pool *pool, unsigned class)
 {
-	if (pool->slabs_count == pool->slabs_room) {
-		pool->slabs_room = pool->slabs_room ? pool->slabs_room * 2 : 16;
-		unsigned char **slabs = must_array(pool->slabs_room, sizeof *slabs);
-		if (pool->slabs_count)
-			memcpy(slabs, pool->slabs, pool->slabs_count * sizeof *slabs);
-		free(pool->slabs);
-		pool->slabs = slabs;
+	if (w->slabs_count == w->slabs_room) {
+		w->slabs_room = w->slabs_room ? w->slabs_room * 2 : 64;
+		uintptr_t *slabs = must_array(w->slabs_room, sizeof *slabs);
+		if (w->slabs_count)
+			memcpy(slabs, w->slabs, w->slabs_count * sizeof *slabs);
+		free(w->slabs);
+		w->slabs = slabs;
 	}
-	pool->slabs[pool->slabs_count++] = must_alloc((size_t)pool->size << pool->shift);
+	must(w->slabs_count < 1u << 17);   /* 16 GiB of panes */
+	uintptr_t at = (uintptr_t)must_alloc(SLAB_BYTES);
+	must(at % 8 == 0);
+	/* The first unit stays unused, so that no handle is 0. */
+	pool->fresh = w->slabs_count << 15 | 1;
+	pool->fresh_count = (SLAB_BYTES - 4 - SLAB_TAIL) / pool->size;
+	w->slabs[w->slabs_count++] = at | class;
 }
 
-uint32_t block_take(struct windows *w, enum block_shape shape, unsigned class)
+static uint32_t block_take(struct windows *w, enum block_shape shape, unsigned class)
 {
 	struct block_pool *pool = &w->pools[shape][class];
-	uint32_t handle;
+	uint32_t handle = pool->free;
 	pool->used++;
-	if (pool->free) {
-		handle = (pool->free - 1) << 3 | (class + 1);
-		unsigned char *at = block_at(w, shape, handle);
-		memcpy(&pool->free, at, sizeof pool->free);
-		memset(at, 0, sizeof pool->free);
+	if (handle) {
+		struct block b = block_at(w, handle);
+		memcpy(&pool->free, b.at, sizeof pool->free);
+		memset(b.at, 0, sizeof pool->free);
 		return handle;
 	}
-	must(pool->fresh < 1u << 29);
-	if (pool->fresh >> pool->shift == pool->slabs_count)
-		pool_grow(pool);
-	return pool->fresh++ << 3 | (class + 1);
+	if (pool->fresh_count == 0)
+		slab_add(w, pool, class);
+	handle = pool->fresh;
+	pool->fresh += pool->size / 4;
+	pool->fresh_count--;
+	return handle;
 }
 
 static void give_zeroed(struct windows *w, enum block_shape shape, uint32_t *handle)
 {
-	struct block_pool *pool = &w->pools[shape][block_class(*handle)];
-	memcpy(block_at(w, shape, *handle), &pool->free, sizeof pool->free);
-	pool->free = (*handle >> 3) + 1;
+	struct block b = block_at(w, *handle);
+	struct block_pool *pool = &w->pools[shape][b.class];
+	memcpy(b.at, &pool->free, sizeof pool->free);
+	pool->free = *handle;
 	pool->used--;
 	*handle = 0;
 }
@@ -71,7 +68,8 @@ void block_give(struct windows *w, enum block_shape shape, uint32_t *handle)
 {
 	if (*handle == 0)
 		return;
-	memset(block_at(w, shape, *handle), 0, w->pools[shape][block_class(*handle)].size);
+	struct block b = block_at(w, *handle);
+	memset(b.at, 0, w->pools[shape][b.class].size);
 	give_zeroed(w, shape, handle);
 }
 
@@ -79,26 +77,56 @@ void block_give_empty(struct windows *w, enum block_shape shape, uint32_t *handl
 {
 	if (*handle == 0)
 		return;
-	const unsigned char *at = block_at(w, shape, *handle);
-	uint32_t size = w->pools[shape][block_class(*handle)].size;
-	for (uint32_t i = 0; i < size; i += 4) {   /* every size is a multiple of 4 */
+	struct block b = block_at(w, *handle);
+	uint32_t size = w->pools[shape][b.class].size;
+	for (uint32_t i = 0; i < size; i += 4) {
 		uint32_t word;
-		memcpy(&word, at + i, 4);
+		memcpy(&word, b.at + i, 4);
 		if (word)
 			return;
 	}
 	give_zeroed(w, shape, handle);
 }
 
-void block_widen(struct windows *w, enum block_shape shape, uint32_t *handle)
+/* To counters of another width; the values must fit. */
+static void change_class(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned class)
 {
-	unsigned class = block_class(*handle);
-	must(class + 1 < BLOCK_CLASSES);
-	uint32_t wide = block_take(w, shape, class + 1);
-	const unsigned char *from = block_at(w, shape, *handle);
-	unsigned char *to = block_at(w, shape, wide);
+	must(class < BLOCK_CLASSES);
+	uint32_t other = block_take(w, shape, class);
+	struct block from = block_at(w, *handle), to = block_at(w, other);
 	for (unsigned i = 0; i < BLOCK_ROWS * (unsigned)block_row[shape]; i++)
-		counter_put(to, class + 1, i, counter_get(from, class, i));
+		must(counter_add(to, i, (int64_t)counter_get(from, i)));
 	block_give(w, shape, handle);
-	*handle = wide;
+	*handle = other;
+}
+
+void block_shrink(struct windows *w, enum block_shape shape, uint32_t *handle)
+{
+	if (*handle == 0)
+		return;
+	struct block b = block_at(w, *handle);
+	unsigned class = 0;
+	uint64_t any = 0;
+	for (unsigned i = 0; i < BLOCK_ROWS * (unsigned)block_row[shape]; i++)
+		any |= counter_get(b, i);
+	while (any > counter_max[class])
+		class++;
+	if (any == 0)
+		give_zeroed(w, shape, handle);
+	else if (class < b.class)
+		change_class(w, shape, handle, class);
+}
+
+int64_t block_add_slowly(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned i, int64_t delta)
+{
+	int64_t old = block_get(w, *handle, i);
+	if (old + delta < 0)
+		delta = -old;
+	if (delta == 0)
+		return 0;
+	if (*handle == 0)
+		*handle = block_take(w, shape, 0);
+	while (!counter_add(block_at(w, *handle), i, delta))
+		change_class(w, shape, handle, block_at(w, *handle).class + 1);
+	return delta;
 }

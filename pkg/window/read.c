@@ -5,11 +5,11 @@ static void sums_read(const struct windows *w, const struct slot *s, unsigned wh
 	memset(out->bins, 0, sizeof out->bins);
 	if (s->sums)
 		for (unsigned bin = 0; bin < BINS; bin++)
-			out->bins[bin] = block_get(w, BLOCK_BINS, s->sums, which * BINS + bin);
+			out->bins[bin] = block_get(w, s->sums, which * BINS + bin);
 	out->before = (struct nps_counts){
-		.p = block_get(w, BLOCK_COUNTS, s->befores, which * 3),
-		.q = block_get(w, BLOCK_COUNTS, s->befores, which * 3 + 1),
-		.d = block_get(w, BLOCK_COUNTS, s->befores, which * 3 + 2),
+		.p = block_get(w, s->befores, which * 3),
+		.q = block_get(w, s->befores, which * 3 + 1),
+		.d = block_get(w, s->befores, which * 3 + 2),
 	};
 }
 
@@ -130,11 +130,12 @@ struct window_memory windows_memory(const struct windows *w)
 	struct window_memory m = {.slots = w->slots_count, .waiting = w->waiting_count, .clamped = w->clamped, .missed = w->missed};
 	m.bytes = sizeof *w + (w->slots_max / SLOT_CHUNK + 1) * sizeof *w->chunks + (uint64_t)chunks * SLOT_CHUNK * w->slot_size +
 		  w->waiting_room * sizeof *w->waiting + w->days_count * sizeof *w->days;
+	m.bytes += w->slabs_room * sizeof *w->slabs + (uint64_t)w->slabs_count * SLAB_BYTES;
 	for (unsigned shape = 0; shape < BLOCK_SHAPES; shape++)
 		for (unsigned class = 0; class < BLOCK_CLASSES; class++) {
 			const struct block_pool *pool = &w->pools[shape][class];
 			m.blocks += pool->used;
-			m.bytes += pool->slabs_room * sizeof *pool->slabs + ((uint64_t)pool->slabs_count * pool->size << pool->shift);
+			m.block_bytes += (uint64_t)pool->used * pool->size;
 		}
 	return m;
 }

@@ -9,10 +9,9 @@ static bool pane_get(const struct windows *w, enum block_shape shape, const uint
 		memset(out, 0, row * sizeof *out);
 		return false;
 	}
-	const unsigned char *at = block_at(w, shape, handle);
-	unsigned class = block_class(handle), first = place % BLOCK_ROWS * row;
+	struct block b = block_at(w, handle);
 	for (unsigned i = 0; i < row; i++) {
-		out[i] = (int64_t)counter_get(at, class, first + i);
+		out[i] = (int64_t)counter_get(b, place % BLOCK_ROWS * row + i);
 		any |= out[i];
 	}
 	return any != 0;
@@ -29,32 +28,18 @@ bool pane_counts(const struct windows *w, const uint32_t blocks[RING_BLOCKS], un
 }
 
 /* Sets a pane's counters to zero; its block goes back with the last of them. */
-static void pane_empty(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned place)
+static void pane_empty(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned place, const int64_t *values)
 {
-	unsigned char *at = block_at(w, shape, *handle);
-	unsigned class = block_class(*handle), row = block_row[shape], first = place % BLOCK_ROWS * row;
+	struct block b = block_at(w, *handle);
+	unsigned row = block_row[shape];
 	for (unsigned i = 0; i < row; i++)
-		counter_put(at, class, first + i, 0);
-	block_give_empty(w, shape, handle);
-}
-
-bool ring_add(struct windows *w, struct slot *s, unsigned which, uint32_t second, unsigned bin, int64_t delta)
-{
-	const struct frame *f = &w->frames[which];
-	struct ring *ring = &s->rings[which];
-	if (second >= f->from_s) {
-		unsigned place = window_pane(f, second) % RING_PANES;
-		int64_t added = block_add(w, BLOCK_BINS, &ring->now[place / BLOCK_ROWS], place % BLOCK_ROWS * BINS + bin, delta);
-		window_sum_add(w, s, which, bin, added);
-		return added == delta;
-	}
-	unsigned count = window_count_of_bin[s->ledger][bin];
-	if (second < f->before_s || count == NO_COUNT)
-		return true;
-	unsigned place = window_pane(f, second) % RING_PANES;
-	int64_t added = block_add(w, BLOCK_COUNTS, &ring->before[place / BLOCK_ROWS], place % BLOCK_ROWS * 3 + count, delta);
-	window_before_add(w, s, which, count, added);
-	return added == delta;
+		must(counter_add(b, place % BLOCK_ROWS * row + i, -values[i]));
+	/* A block of a busy ring is never empty, for new panes come in at its start before the last ones leave; so once a round it
+	 * is looked at whether a burst has left it wider than it needs to be. */
+	if (place % BLOCK_ROWS == BLOCK_ROWS - 1)
+		block_shrink(w, shape, handle);
+	else
+		block_give_empty(w, shape, handle);
 }
 
 /* The pane goes from `now` to `before`. */
@@ -79,7 +64,7 @@ static void pane_ages(struct windows *w, struct slot *s, unsigned which, unsigne
 		block_add(w, BLOCK_COUNTS, &ring->before[place / BLOCK_ROWS], place % BLOCK_ROWS * 3 + count, bins[bin]);
 		window_before_add(w, s, which, count, bins[bin]);
 	}
-	pane_empty(w, BLOCK_BINS, handle, place);
+	pane_empty(w, BLOCK_BINS, handle, place, bins);
 }
 
 static void pane_leaves_before(struct windows *w, struct slot *s, unsigned which, unsigned place)
@@ -94,19 +79,19 @@ static void pane_leaves_before(struct windows *w, struct slot *s, unsigned which
 	}
 	for (unsigned i = 0; i < 3; i++)
 		window_before_add(w, s, which, i, -counts[i]);
-	pane_empty(w, BLOCK_COUNTS, handle, place);
+	pane_empty(w, BLOCK_COUNTS, handle, place, counts);
 }
 
 static void sums_clear(struct windows *w, struct slot *s, unsigned which)
 {
 	for (unsigned bin = 0; bin < BINS; bin++)
-		window_sum_add(w, s, which, bin, -block_get(w, BLOCK_BINS, s->sums, which * BINS + bin));
+		window_sum_add(w, s, which, bin, -block_get(w, s->sums, which * BINS + bin));
 }
 
 static void befores_clear(struct windows *w, struct slot *s, unsigned which)
 {
 	for (unsigned i = 0; i < 3; i++)
-		window_before_add(w, s, which, i, -block_get(w, BLOCK_COUNTS, s->befores, which * 3 + i));
+		window_before_add(w, s, which, i, -block_get(w, s->befores, which * 3 + i));
 }
 
 void ring_clear(struct windows *w, struct slot *s, unsigned which)
@@ -134,39 +119,6 @@ void ring_advance(struct windows *w, struct slot *s, unsigned which, uint32_t fr
 	ring->from = from;
 }
 
-/* Half hours of a local day; no country has had a day of more than 26 hours since 1970, a longer one would end in a long last pane. */
-static unsigned half_hour(int64_t seconds)
-{
-	return seconds < RING_PANES * HALF_HOUR_S ? (unsigned)(seconds / HALF_HOUR_S) : RING_PANES - 1;
-}
-
-bool today_add(struct windows *w, struct slot *s, unsigned which, uint32_t second, unsigned bin, int64_t delta)
-{
-	const struct window_day *day = &w->days[s->zone];
-	struct ring *ring = &s->rings[which];
-	unsigned count = window_count_of_bin[s->ledger][bin];
-	if (second < day->before_s)
-		return true;
-	bool now = second >= day->start_s;
-	if (count == NO_COUNT && !now)
-		return true;
-	int64_t added = delta;
-	if (now && delta < 0) {   /* the sum knows bins, the pane only counts: neither may go below zero */
-		int64_t there = block_get(w, BLOCK_BINS, s->sums, which * BINS + bin);
-		added = there < -delta ? -there : delta;
-	}
-	if (count != NO_COUNT) {
-		unsigned place = half_hour(now ? second - day->start_s : second - day->before_s);
-		uint32_t *blocks = now ? ring->now : ring->before;
-		added = block_add(w, BLOCK_COUNTS, &blocks[place / BLOCK_ROWS], place % BLOCK_ROWS * 3 + count, added);
-	}
-	if (now)
-		window_sum_add(w, s, which, bin, added);
-	else
-		window_before_add(w, s, which, count, added);
-	return added == delta;
-}
-
 void today_advance(struct windows *w, struct slot *s, unsigned which, const struct window_day *day)
 {
 	struct ring *ring = &s->rings[which];
@@ -180,7 +132,7 @@ void today_advance(struct windows *w, struct slot *s, unsigned which, const stru
 	befores_clear(w, s, which);
 	for (unsigned bin = 0; bin < BINS; bin++) {
 		unsigned count = window_count_of_bin[s->ledger][bin];
-		int64_t n = block_get(w, BLOCK_BINS, s->sums, which * BINS + bin);
+		int64_t n = block_get(w, s->sums, which * BINS + bin);
 		window_sum_add(w, s, which, bin, -n);
 		if (count != NO_COUNT)
 			window_before_add(w, s, which, count, n);

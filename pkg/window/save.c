@@ -97,7 +97,7 @@ size_t windows_save(struct windows *w, uint32_t slot, unsigned char *bytes, size
 		}
 		int64_t sums[BINS];
 		for (unsigned bin = 0; bin < BINS; bin++)
-			sums[bin] = block_get(w, BLOCK_BINS, s->sums, i * BINS + bin);
+			sums[bin] = block_get(w, s->sums, i * BINS + bin);
 		put_signed(&o, w->days[s->zone].start_s);
 		put_signed(&o, w->days[s->zone].before_s);
 		put_bins(&o, sums);
@@ -150,89 +150,82 @@ static void get_bins(struct in *in, int64_t bins[BINS])
 		bins[i] = mask >> i & 1 ? (int64_t)get(in, COUNT_MAX) : 0;
 }
 
-static void load_pane(struct windows *w, struct slot *s, unsigned which, bool now, unsigned place, const int64_t *values)
-{
-	struct ring *ring = &s->rings[which];
-	bool bins = now && w->frames[which].length_s;
-	enum block_shape shape = bins ? BLOCK_BINS : BLOCK_COUNTS;
-	unsigned row = block_row[shape];
-	uint32_t *block = now ? &ring->now[place / BLOCK_ROWS] : &ring->before[place / BLOCK_ROWS];
-	for (unsigned i = 0; i < row; i++) {
-		if (values[i] == 0)
-			continue;
-		block_add(w, shape, block, place % BLOCK_ROWS * row + i, values[i]);
-		if (bins)
-			window_sum_add(w, s, which, i, values[i]);
-		else if (!now)
-			window_before_add(w, s, which, i, values[i]);
-	}
-}
-
-/* `which` < 0: read over it. `total` gets the sum of all p, q, d panes. */
-static void get_panes(struct in *in, struct windows *w, struct slot *s, int which, bool now, bool bins, uint32_t first, unsigned n,
-		      int64_t total[3])
+/* Panes into one ring; `which` < 0: read over them. `total` gets the sum of each counter. */
+static void get_panes(struct in *in, struct windows *w, int which, enum block_shape shape, uint32_t *blocks,
+		      uint32_t first, unsigned n, int64_t total[BINS])
 {
 	uint64_t used = get(in, n), at = 0;
+	unsigned row = block_row[shape];
 	int64_t values[BINS];
-	memset(total, 0, 3 * sizeof *total);
+	memset(total, 0, BINS * sizeof *total);
 	for (uint64_t i = 0; i < used && !in->bad; i++) {
 		uint64_t gap = get(in, n - 1);
 		at += gap;
-		if (at >= n || (i > 0 && gap == 0)) {
-			in->bad = true;
-			return;
-		}
-		if (bins)
+		in->bad |= at >= n || (i > 0 && gap == 0);
+		if (shape == BLOCK_BINS)
 			get_bins(in, values);
 		else
-			for (unsigned k = 0; k < 3; k++) {
+			for (unsigned k = 0; k < 3; k++)
 				values[k] = (int64_t)get(in, COUNT_MAX);
-				total[k] += values[k];
-			}
-		if (which >= 0 && !in->bad)
-			load_pane(w, s, (unsigned)which, now, (first + (uint32_t)at) % RING_PANES, values);
+		if (in->bad)
+			return;
+		unsigned place = (first + (uint32_t)at) % RING_PANES;
+		for (unsigned k = 0; k < row; k++) {
+			total[k] += values[k];
+			if (which >= 0 && values[k])
+				block_add(w, shape, &blocks[place / BLOCK_ROWS], place % BLOCK_ROWS * row + k, values[k]);
+		}
 	}
+}
+
+static void load_sums(struct windows *w, struct slot *s, int which, const int64_t sums[BINS], const int64_t before[3])
+{
+	if (which < 0)
+		return;
+	for (unsigned i = 0; i < BINS; i++)
+		window_sum_add(w, s, (unsigned)which, i, sums[i]);
+	for (unsigned i = 0; i < 3; i++)
+		window_before_add(w, s, (unsigned)which, i, before[i]);
 }
 
 static void get_today(struct in *in, struct windows *w, struct slot *s, int which, uint32_t to_s)
 {
 	struct window_day saved, day = {0};
-	int64_t sums[BINS], total[3], before_total[3];
+	struct ring *ring = &s->rings[which < 0 ? 0 : which];
+	int64_t sums[BINS], total[BINS], before[BINS];
 	saved.start_s = get_signed(in, UINT32_MAX);
 	saved.before_s = get_signed(in, UINT32_MAX);
 	get_bins(in, sums);
 	if (which >= 0 && !in->bad) {
 		day = window_day_at(w->days[s->zone].zone, to_s);
-		s->rings[which].from = (uint32_t)day.start_s;
+		ring->from = (uint32_t)day.start_s;
 		if (saved.start_s != day.start_s || saved.before_s != day.before_s) {
 			which = -1;   /* another zone's day: of no use here */
 			w->missed++;
 		}
 	}
-	get_panes(in, w, s, which, true, false, 0, RING_PANES, total);
-	get_panes(in, w, s, which, false, false, 0, RING_PANES, before_total);
-	for (unsigned bin = 0; bin < BINS; bin++) {
-		unsigned count = window_count_of_bin[s->ledger][bin];
-		if (count != NO_COUNT)
-			total[count] -= sums[bin];
-		if (which >= 0 && !in->bad)
-			window_sum_add(w, s, (unsigned)which, bin, sums[bin]);
-	}
+	get_panes(in, w, which, BLOCK_COUNTS, ring->now, 0, RING_PANES, total);
+	get_panes(in, w, which, BLOCK_COUNTS, ring->before, 0, RING_PANES, before);
+	load_sums(w, s, in->bad ? -1 : which, sums, before);
+	for (unsigned bin = 0; bin < BINS; bin++)
+		if (window_count_of_bin[s->ledger][bin] != NO_COUNT)
+			total[window_count_of_bin[s->ledger][bin]] -= sums[bin];
 	in->bad |= total[0] != 0 || total[1] != 0 || total[2] != 0;   /* the half hours and the sum must agree */
 }
 
 static void get_window(struct in *in, struct windows *w, struct slot *s, int which, int64_t length_s, uint32_t to_s)
 {
-	int64_t total[3];
-	uint32_t from = 0;
+	int64_t total[BINS], before[BINS];
+	struct ring *ring = &s->rings[which < 0 ? 0 : which];
 	if (length_s == 0) {
 		get_today(in, w, s, which, to_s);
 		return;
 	}
 	if (which >= 0)
-		from = s->rings[which].from = window_from(&w->frames[which], to_s);
-	get_panes(in, w, s, which, true, true, from, PANES, total);
-	get_panes(in, w, s, which, false, false, from - PANES, PANES, total);
+		ring->from = window_from(&w->frames[which], to_s);
+	get_panes(in, w, which, BLOCK_BINS, ring->now, ring->from, PANES, total);
+	get_panes(in, w, which, BLOCK_COUNTS, ring->before, ring->from - PANES, PANES, before);
+	load_sums(w, s, in->bad ? -1 : which, total, before);
 }
 
 /* One saved window goes to every configured one of its length ("60m" beside "1h"). */
@@ -258,10 +251,9 @@ static void load_waiting(struct in *in, struct windows *w, struct slot *s, uint3
 {
 	for (uint64_t i = 0; i < count && !in->bad; i++) {
 		uint64_t second = to_s + get(in, UINT32_MAX - to_s), bin = get(in, BINS - 1);
-		int64_t delta = get_signed(in, INT32_MAX);
-		in->bad |= delta < INT32_MIN || delta > INT32_MAX;
+		int64_t delta = get_signed(in, COUNT_MAX);
 		if (!in->bad)
-			wait_add(w, s, (uint32_t)second, (unsigned)bin, (int32_t)delta);
+			wait_add(w, s, (uint32_t)second, (unsigned)bin, delta);
 	}
 }
 

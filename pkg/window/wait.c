@@ -2,8 +2,10 @@
 
 #include "window/window_priv.h"
 
-/* Cells dated at or after the clock. They are few (clocks of sources that run ahead), so a list per slot will do; it is looked through only
- * when the earliest of them is due. */
+/*
+ * Cells dated at or after the clock: those of sources whose clocks run ahead. At most one per second and bin, so a list per slot will
+ * do; it is looked through for each cell that joins it, and for those that are due only when the earliest one is.
+ */
 
 static uint32_t take(struct windows *w)
 {
@@ -30,20 +32,43 @@ static void give(struct windows *w, uint32_t at)
 	w->waiting_count--;
 }
 
-void wait_add(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int32_t delta)
+/* Back to the list's one invariant after a cell has gone. */
+static void find_first(struct windows *w, struct slot *s)
 {
-	uint32_t at = take(w);
-	w->waiting[at] = (struct waiting){.second = second, .delta = delta, .bin = (uint8_t)bin};
-	if (s->waiting_count == 0) {
-		s->waiting_first = at + 1;
-		s->waiting_min_s = second;
-	} else {
-		w->waiting[s->waiting_last - 1].next = at + 1;
-		if (second < s->waiting_min_s)
-			s->waiting_min_s = second;
+	s->waiting_min_s = UINT32_MAX;
+	for (uint32_t at = s->waiting_first; at; at = w->waiting[at - 1].next)
+		if (w->waiting[at - 1].second < s->waiting_min_s)
+			s->waiting_min_s = w->waiting[at - 1].second;
+}
+
+static bool join(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int64_t delta)
+{
+	for (uint32_t *link = &s->waiting_first; *link; link = &w->waiting[*link - 1].next) {
+		uint32_t at = *link - 1;
+		struct waiting *cell = &w->waiting[at];
+		if (cell->second != second || cell->bin != bin)
+			continue;
+		cell->delta += delta;
+		if (cell->delta == 0) {   /* taken back before it was due */
+			*link = cell->next;
+			give(w, at);
+			s->waiting_count--;
+			find_first(w, s);
+		}
+		return true;
 	}
-	s->waiting_last = at + 1;
-	s->waiting_count++;
+	return false;
+}
+
+void wait_add(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int64_t delta)
+{
+	if (delta == 0 || join(w, s, second, bin, delta))
+		return;
+	uint32_t at = take(w);
+	w->waiting[at] = (struct waiting){.second = second, .delta = delta, .bin = (uint8_t)bin, .next = s->waiting_first};
+	s->waiting_first = at + 1;
+	if (s->waiting_count++ == 0 || second < s->waiting_min_s)
+		s->waiting_min_s = second;
 	w->waiting_count++;
 }
 
@@ -51,28 +76,19 @@ void wait_enter_due(struct windows *w, struct slot *s)
 {
 	if (s->waiting_count == 0 || s->waiting_min_s >= s->to_s)
 		return;
-	uint32_t at = s->waiting_first;
-	s->waiting_first = s->waiting_last = s->waiting_count = 0;
-	s->waiting_min_s = UINT32_MAX;
-	while (at) {
-		struct waiting *cell = &w->waiting[at - 1];
-		uint32_t next = cell->next;
-		if (cell->second < s->to_s) {
-			window_enter(w, s, cell->second, cell->bin, cell->delta);
-			give(w, at - 1);
-		} else {   /* stays, in order */
-			cell->next = 0;
-			if (s->waiting_last)
-				w->waiting[s->waiting_last - 1].next = at;
-			else
-				s->waiting_first = at;
-			s->waiting_last = at;
-			s->waiting_count++;
-			if (cell->second < s->waiting_min_s)
-				s->waiting_min_s = cell->second;
+	for (uint32_t *link = &s->waiting_first; *link;) {
+		uint32_t at = *link - 1;
+		struct waiting cell = w->waiting[at];
+		if (cell.second >= s->to_s) {
+			link = &w->waiting[at].next;
+			continue;
 		}
-		at = next;
+		*link = cell.next;
+		give(w, at);
+		s->waiting_count--;
+		window_enter(w, s, cell.second, cell.bin, cell.delta);
 	}
+	find_first(w, s);
 }
 
 void wait_clear(struct windows *w, struct slot *s)
@@ -82,5 +98,5 @@ void wait_clear(struct windows *w, struct slot *s)
 		give(w, at - 1);
 		at = next;
 	}
-	s->waiting_first = s->waiting_last = s->waiting_count = 0;
+	s->waiting_first = s->waiting_count = 0;
 }

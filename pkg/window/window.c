@@ -55,7 +55,7 @@ struct windows *windows_create(const struct window_options *options, int64_t now
 		w->has_today |= f->length_s == 0;
 		f->width_s = (uint32_t)(f->length_s / PANES);
 		if (f->width_s)
-			f->inverse = ((1ull << 63) + f->width_s - 1) / f->width_s;
+			f->inverse = UINT64_MAX / f->width_s;
 	}
 	w->slots_max = options->slots_max;
 	w->slot_size = (sizeof(struct slot) + w->count * sizeof(struct ring) + 7) & ~(size_t)7;
@@ -152,19 +152,6 @@ struct slot *window_touch(struct windows *w, uint32_t slot)
 	if (s->to_s != w->to_s)
 		follow(w, s);
 	return s;
-}
-
-void window_enter(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int64_t delta)
-{
-	bool whole = true;
-	for (unsigned i = 0; i < w->count; i++) {
-		if (w->frames[i].length_s)
-			whole &= ring_add(w, s, i, second, bin, delta);
-		else
-			whole &= today_add(w, s, i, second, bin, delta);
-	}
-	if (!whole)
-		w->clamped++;
 }
 
 void windows_add(struct windows *w, uint32_t slot, uint32_t second, uint8_t bin, int32_t delta)

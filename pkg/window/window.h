@@ -74,7 +74,8 @@ bool windows_empty(struct windows *, uint32_t slot);                  /* nothing
 int64_t windows_next_ms(struct windows *, uint32_t slot, unsigned which);   /* the first `to` at which counts would change by themselves; INT64_MAX: never */
 
 struct window_memory {
-	uint64_t bytes, slots, blocks, waiting;
+	uint64_t bytes;     /* all that was allocated; it does not shrink */
+	uint64_t slots, blocks, block_bytes, waiting;   /* in use */
 	uint64_t clamped;   /* cells that would have taken a count below zero, since create */
 	uint64_t missed;    /* windows of loaded slots that the bytes did not hold (configuration or zone changed): they began empty */
 };

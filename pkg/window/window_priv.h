@@ -3,12 +3,16 @@
  *
  * A block is 8 rows of counters, all as wide as the widest needs: 4, 8, 16, 32 or 64 bits. A quiet touchpoint's panes hold a few
  * responses each, so half-byte counters halve its memory; a parent that gets a million responses a second needs the wide ones.
- * Blocks of a size come from slabs and go back to a list of that size. A block in the list is all zero but for its link.
+ * Blocks of a size come from slabs of that size and go back to its list. A block in the list is all zero but for its link.
  *
- *   handle = index << 3 | (class + 1); 0 = no block, all zero
+ *   handle = slab << 15 | place in the slab, in units of 4 bytes        0: no block, all zero
+ *
+ * The width lies in the low bits of the slab's address, so that one load gives both.
  */
 #ifndef WINDOW_PRIV_H
 #define WINDOW_PRIV_H
+
+#include <endian.h>
 
 #include "base/must.h"
 #include "window/window.h"
@@ -27,20 +31,21 @@ enum block_shape {
 };
 static const uint8_t block_row[BLOCK_SHAPES] = {BINS, 3};   /* counters of a row */
 
+#define SLAB_BYTES (128 * 1024)   /* 2^15 units */
+#define SLAB_TAIL  8              /* bytes behind the last block that counter_get may touch */
+
 struct block_pool {
-	unsigned char **slabs;
-	uint32_t slabs_count, slabs_room;
-	uint32_t size;    /* bytes of a block */
-	uint32_t shift;   /* 1 << shift blocks in a slab */
-	uint32_t free;    /* index + 1 of the first free one; 0: none */
-	uint32_t fresh;   /* the first index never used */
+	uint32_t size;         /* bytes of a block, a multiple of 4 */
+	uint32_t free;         /* handle of the first free one */
+	uint32_t fresh;        /* handle of the first never used */
+	uint32_t fresh_count;  /* blocks never used in the newest slab */
 	uint32_t used;
 };
 
 /* A cell whose time has not come. */
 struct waiting {
+	int64_t delta;
 	uint32_t second;
-	int32_t delta;
 	uint32_t next;    /* index + 1 */
 	uint8_t bin;
 };
@@ -56,8 +61,7 @@ struct ring {
 struct slot {
 	uint32_t to_s;                  /* the clock that this slot has followed to */
 	uint32_t sums, befores;         /* BLOCK_BINS, BLOCK_COUNTS: row = window */
-	uint32_t waiting_first, waiting_last, waiting_count;   /* oldest arrival first, so nothing is taken back before it is put in */
-	uint32_t waiting_min_s;
+	uint32_t waiting_first, waiting_count, waiting_min_s;
 	uint16_t zone;
 	uint8_t ledger;
 	struct ring rings[];
@@ -65,7 +69,7 @@ struct slot {
 
 /* Where a window stands at the clock; the same for all slots (but for today, see window_day). */
 struct frame {
-	uint64_t inverse;          /* 2^63 / width, rounded up: a division by multiplying, exact for 32-bit seconds */
+	uint64_t inverse;          /* (2^64 - 1) / width: a division by multiplying, exact for 32-bit seconds */
 	int64_t length_s;          /* 0: today */
 	int64_t from_s, before_s;
 	uint32_t width_s, from;
@@ -92,6 +96,8 @@ struct windows {
 	struct waiting *waiting;
 	uint32_t waiting_room, waiting_fresh, waiting_free, waiting_count;
 
+	uintptr_t *slabs;          /* address | class */
+	uint32_t slabs_count, slabs_room;
 	struct block_pool pools[BLOCK_SHAPES][BLOCK_CLASSES];
 	uint64_t clamped, missed;
 };
@@ -106,7 +112,7 @@ static inline struct slot *window_slot(const struct windows *w, uint32_t slot)
 
 static inline uint32_t window_pane(const struct frame *f, uint32_t second)
 {
-	return (uint32_t)((unsigned __int128)second * f->inverse >> 63) + 2 * PANES;
+	return (uint32_t)((unsigned __int128)((uint64_t)second + 1) * f->inverse >> 64) + 2 * PANES;
 }
 
 static inline int64_t window_pane_start_s(const struct frame *f, uint32_t pane)
@@ -118,70 +124,61 @@ static inline int64_t window_pane_start_s(const struct frame *f, uint32_t pane)
 
 void block_pools_init(struct windows *);
 void block_pools_release(struct windows *);
-uint32_t block_take(struct windows *, enum block_shape, unsigned class);
 void block_give(struct windows *, enum block_shape, uint32_t *handle);        /* whatever is in it; *handle becomes 0 */
 void block_give_empty(struct windows *, enum block_shape, uint32_t *handle);  /* only if all its counters are zero */
-void block_widen(struct windows *, enum block_shape, uint32_t *handle);
+void block_shrink(struct windows *, enum block_shape, uint32_t *handle);      /* to the narrowest counters that hold its values */
 
-static inline unsigned block_class(uint32_t handle)
+struct block {
+	unsigned char *at;
+	unsigned class;
+};
+
+static inline struct block block_at(const struct windows *w, uint32_t handle)
 {
-	return (handle & 7) - 1;
+	uintptr_t slab = w->slabs[handle >> 15];
+	return (struct block){(unsigned char *)(slab & ~(uintptr_t)7) + (size_t)(handle & 0x7fff) * 4, slab & 7};
 }
 
-static inline unsigned char *block_at(const struct windows *w, enum block_shape shape, uint32_t handle)
+/* Counter i of a block begins at bit i * (4 << class). Eight bytes from there always hold it whole, so one way of reading and adding
+ * serves all widths without a branch that the processor would guess wrong. A sum that stays within the counter changes no other bit
+ * of the eight bytes. The widest never uses its top bit. */
+static const uint64_t counter_max[BLOCK_CLASSES] = {15, UINT8_MAX, UINT16_MAX, UINT32_MAX, INT64_MAX};
+
+static inline uint64_t counter_get(struct block b, unsigned i)
 {
-	const struct block_pool *pool = &w->pools[shape][block_class(handle)];
-	uint32_t index = handle >> 3;
-	return pool->slabs[index >> pool->shift] + (size_t)(index & ((1u << pool->shift) - 1)) * pool->size;
+	unsigned bit = i << (b.class + 2);
+	uint64_t bytes;
+	memcpy(&bytes, b.at + bit / 8, sizeof bytes);
+	return le64toh(bytes) >> bit % 8 & counter_max[b.class];
 }
 
-static inline uint64_t counter_get(const unsigned char *at, unsigned class, unsigned i)
+/* False, and nothing done, if the counter would fall below zero or needs to be wider. */
+static inline bool counter_add(struct block b, unsigned i, int64_t delta)
 {
-	switch (class) {
-	case 0: return at[i / 2] >> (i % 2 * 4) & 15;
-	case 1: return at[i];
-	case 2: return ((const uint16_t *)(const void *)at)[i];
-	case 3: return ((const uint32_t *)(const void *)at)[i];
-	default: return ((const uint64_t *)(const void *)at)[i];
-	}
+	unsigned bit = i << (b.class + 2);
+	uint64_t bytes, max = counter_max[b.class];
+	memcpy(&bytes, b.at + bit / 8, sizeof bytes);
+	bytes = le64toh(bytes);
+	if (__builtin_expect((bytes >> bit % 8 & max) + (uint64_t)delta > max, 0))   /* below zero is very large */
+		return false;
+	bytes = htole64(bytes + ((uint64_t)delta << bit % 8));
+	memcpy(b.at + bit / 8, &bytes, sizeof bytes);
+	return true;
 }
 
-static inline void counter_put(unsigned char *at, unsigned class, unsigned i, uint64_t value)
+static inline int64_t block_get(const struct windows *w, uint32_t handle, unsigned i)
 {
-	switch (class) {
-	case 0: at[i / 2] = (unsigned char)((at[i / 2] & (0xF0 >> (i % 2 * 4))) | value << (i % 2 * 4)); break;
-	case 1: at[i] = (unsigned char)value; break;
-	case 2: ((uint16_t *)(void *)at)[i] = (uint16_t)value; break;
-	case 3: ((uint32_t *)(void *)at)[i] = (uint32_t)value; break;
-	default: ((uint64_t *)(void *)at)[i] = value;
-	}
+	return handle ? (int64_t)counter_get(block_at(w, handle), i) : 0;
 }
 
-static inline int64_t block_get(const struct windows *w, enum block_shape shape, uint32_t handle, unsigned i)
-{
-	return handle ? (int64_t)counter_get(block_at(w, shape, handle), block_class(handle), i) : 0;
-}
+int64_t block_add_slowly(struct windows *, enum block_shape, uint32_t *handle, unsigned i, int64_t delta);
 
 /* Adds to one counter, making or widening the block as needed. A counter stops at zero. Returns what was really added. */
 static inline int64_t block_add(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned i, int64_t delta)
 {
-	if (*handle == 0) {
-		if (delta <= 0)
-			return 0;
-		*handle = block_take(w, shape, 0);
-	}
-	for (;;) {
-		unsigned class = block_class(*handle);
-		unsigned char *at = block_at(w, shape, *handle);
-		int64_t old = (int64_t)counter_get(at, class, i), new = old + delta;
-		if (__builtin_expect(new < 0, 0))
-			new = 0;
-		if (__builtin_expect(class == BLOCK_CLASSES - 1 || new >> (4u << class) == 0, 1)) {
-			counter_put(at, class, i, (uint64_t)new);
-			return new - old;
-		}
-		block_widen(w, shape, handle);
-	}
+	if (__builtin_expect(*handle != 0 && counter_add(block_at(w, *handle), i, delta), 1))
+		return delta;
+	return block_add_slowly(w, shape, handle, i, delta);
 }
 
 /* ---- window.c ---- */
@@ -190,7 +187,6 @@ static inline int64_t block_add(struct windows *w, enum block_shape shape, uint3
 extern const uint8_t window_count_of_bin[LEDGERS][BINS];   /* 0 p, 1 q, 2 d, NO_COUNT */
 
 struct slot *window_touch(struct windows *, uint32_t slot);   /* brought up to the clock */
-void window_enter(struct windows *, struct slot *, uint32_t second, unsigned bin, int64_t delta);   /* dated before the clock */
 struct window_day window_day_at(const struct zone *, uint32_t to_s);
 uint32_t window_from(const struct frame *, uint32_t to_s);     /* pane number of the first pane at this clock */
 
@@ -207,10 +203,12 @@ static inline void window_before_add(struct windows *w, struct slot *s, unsigned
 	must(added == delta);
 }
 
-/* ---- ring.c: rolling windows and today's half hours ---- */
+/* ---- enter.c ---- */
 
-bool ring_add(struct windows *, struct slot *, unsigned which, uint32_t second, unsigned bin, int64_t delta);   /* false: clamped */
-bool today_add(struct windows *, struct slot *, unsigned which, uint32_t second, unsigned bin, int64_t delta);
+void window_enter(struct windows *, struct slot *, uint32_t second, unsigned bin, int64_t delta);   /* dated before the clock */
+
+/* ---- ring.c: rolling windows and today's half hours follow the clock ---- */
+
 void ring_advance(struct windows *, struct slot *, unsigned which, uint32_t from);
 void today_advance(struct windows *, struct slot *, unsigned which, const struct window_day *);
 void ring_clear(struct windows *, struct slot *, unsigned which);   /* panes and sums */
@@ -221,7 +219,7 @@ bool pane_counts(const struct windows *, const uint32_t blocks[RING_BLOCKS], uns
 
 /* ---- wait.c ---- */
 
-void wait_add(struct windows *, struct slot *, uint32_t second, unsigned bin, int32_t delta);
+void wait_add(struct windows *, struct slot *, uint32_t second, unsigned bin, int64_t delta);
 void wait_enter_due(struct windows *, struct slot *);
 void wait_clear(struct windows *, struct slot *);
 
