@@ -7,13 +7,14 @@
 #include "base/version.h"
 
 const struct command *const commands[] = {
+	&command_demo,
 	&command_run,
+	&command_replay,
+	&command_generate,
 	&command_check,
 	&command_config,
 	&command_ping,
-	&command_generate,
 	&command_help,
-	&command_replay,
 	NULL,
 };
 
