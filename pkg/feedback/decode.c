@@ -8,10 +8,12 @@
 #define POSITIVE_FROM 0.05   /* VADER's convention for its compound value */
 #define NEGATIVE_FROM (-0.05)
 
-static const struct value *value_of(const struct feedback_decoder *d, enum feedback_field field)
+static const char nothing[PAD];
+#define NOTHING ((struct str){nothing, 0})
+
+static inline const struct value *value_of(const struct feedback_decoder *d, enum feedback_field field)
 {
-	static const struct value none = {"", 0, TOKEN_NONE};
-	return likely(d->present >> field & 1) ? &d->values[field] : &none;
+	return &d->values[field];
 }
 
 static inline struct str span(const struct value *value)
@@ -45,7 +47,7 @@ static inline struct str lend(const struct feedback_decoder *d, struct str text)
 static enum feedback_reason take_name(struct feedback_decoder *d, enum feedback_field field, struct str *out)
 {
 	const struct value *value = value_of(d, field);
-	*out = (struct str){"", 0};
+	*out = NOTHING;
 	if (is_absent(value))
 		return FEEDBACK_OK;
 	if (is_text(value)) {
@@ -62,7 +64,7 @@ static enum feedback_reason take_name(struct feedback_decoder *d, enum feedback_
 static enum feedback_reason take_comment(struct feedback_decoder *d, struct str *out)
 {
 	const struct value *value = value_of(d, FEEDBACK_COMMENT);
-	*out = (struct str){"", 0};
+	*out = NOTHING;
 	if (is_text(value))
 		*out = text_of(d, value);
 	return is_text(value) || is_absent(value) ? FEEDBACK_OK : FEEDBACK_BAD_TYPE;
@@ -178,24 +180,24 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Bits of the golden ratio, of the roots of 2 and 3. */
 #define ODD_A 0x9e3779b97f4a7c15u
-#define ODD_B 0xd6e8feb86659fd93u
-
-static inline uint64_t low_bytes(const char *at, size_t len)
-{
-	return len >= 8 ? load8(at) : len ? load8(at) << (64 - 8 * len) : 0;
-}
+#define ODD_B 0x6a09e667f3bcc909u
+#define ODD_C 0xbb67ae8584caa73bu
 
 /* Sixteen bytes a multiplication, on text that may be read 16 bytes beyond its end: a call of base/hash per string costs three
  * times as much. Not keyed: whoever makes two versions of a response collide only hides an edit of their own. */
 static inline uint64_t content_of(uint64_t seed, struct str text)
 {
+	static const unsigned char masks[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 	const char *p = text.at;
 	size_t rest = text.len;
-	uint64_t hash = seed ^ text.len * ODD_B;
+	uint64_t hash = seed ^ (text.len * ODD_B + ODD_C);
 	for (; rest > 16; rest -= 16, p += 16)
 		hash = fold(load8(p) ^ ODD_A, load8(p + 8) ^ hash);
-	return fold(low_bytes(p, rest) ^ ODD_A, low_bytes(p + 8, rest > 8 ? rest - 8 : 0) ^ hash ^ ODD_B);
+	simde__m128i tail = simde_mm_and_si128(load16(p), load16(masks + 16 - rest));
+	uint64_t low = (uint64_t)simde_mm_cvtsi128_si64(tail), high = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(tail, tail));
+	return fold(low ^ ODD_A, high ^ hash);
 }
 
 /* Names and values in document order, their hashes added up: the order of members is no content. */
@@ -216,7 +218,7 @@ static enum feedback_reason take_dims(struct feedback_decoder *d, struct feedbac
 			return FEEDBACK_BAD_TYPE;
 		if (raw->value.token == TOKEN_ESCAPED)
 			value = text_decode(d, value);
-		*content += content_of(content_of(ODD_B, raw->name), value);
+		*content += content_of(content_of(4, raw->name), value);
 		out->dims[out->dims_count++] = (struct feedback_dim){lend(d, raw->name), lend(d, value)};
 	}
 	return FEEDBACK_OK;
@@ -256,7 +258,7 @@ static void no_content(struct feedback *out)
 {
 	out->time_ms = 0;
 	out->bin = BIN_NONE;
-	out->touchpoint = out->comment = out->customer = (struct str){"", 0};
+	out->touchpoint = out->comment = out->customer = NOTHING;
 	out->dims_count = 0;
 	out->content = 0;
 }

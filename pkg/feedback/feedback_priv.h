@@ -13,6 +13,7 @@
 #define FEEDBACK_PRIV_H
 
 #include <locale.h>
+#include <string.h>
 
 #include "feedback/feedback.h"
 
@@ -56,9 +57,10 @@ enum {
  * Where the next message has the same bytes, the name needs no second look. */
 struct step {
 	unsigned char text[32];
-	uint32_t mask;   /* bits of the bytes that count */
+	uint32_t mask;        /* bits of the bytes that count */
 	uint16_t target;
 	uint8_t len, name_at, name_len;
+	uint64_t name_mark;   /* of a dim: name_mark() of its name */
 };
 
 struct child {
@@ -69,12 +71,17 @@ struct child {
 	size_t len;
 };
 
+#define SLOTS_BITS 7
+
 /* One object on the way to a mapped field. */
 struct node {
 	struct step steps[STEPS + 1];   /* the last one never matches */
-	struct child children[CHILDREN_MAX];
+	unsigned strikes, rest;         /* messages in a row whose order was another; messages for which nothing is remembered */
+	uint64_t factor;                /* of the hash: chosen when the node is made, so that no two children meet */
+	bool crowded;                   /* some do all the same */
+	uint8_t slots[1 << SLOTS_BITS]; /* hash of a name -> child; most lead to the one that no name equals */
+	struct child children[CHILDREN_MAX + 1];
 	unsigned children_count;
-	uint8_t slots[32];              /* hash of a name -> child + 1; at most 12 of 32 are taken */
 	uint32_t below;                 /* fields in and under it: forgotten when the member comes again */
 	uint32_t other;                 /* target of members that are no child: TARGET_UNMAPPED or TARGET_DIM */
 };
@@ -97,10 +104,9 @@ struct feedback_decoder {
 	unsigned depth_max, depth;
 	enum feedback_reason fault;
 	enum ledger ledger;
-	uint32_t present;   /* fields whose value holds */
 	struct value values[FEEDBACK_FIELDS + 1];   /* one more for what is unmapped */
 	unsigned dims_count;
-	uint64_t dims_seen;   /* a bit per kind of name: most names need no comparison with the others */
+	uint64_t dims_seen;   /* marks of the names so far: most names need no comparison with the others */
 	struct raw_dim dims[FEEDBACK_DIMS_MAX];
 	struct str message;   /* the caller's */
 	struct block *first, *current;
@@ -110,9 +116,24 @@ struct feedback_decoder {
 	struct node *nodes;   /* nodes[0] is the message */
 };
 
+/* A name's place in a node's table. Reads 8 bytes from name. */
+static inline uint32_t name_slot(uint64_t factor, const char *name, size_t len)
+{
+	uint64_t word;
+	memcpy(&word, name, sizeof word);
+	if (len < 8)
+		word &= ((uint64_t)1 << (8 * len)) - 1;
+	return (uint32_t)(((word ^ len << 56) * factor) >> (64 - SLOTS_BITS));
+}
+
+/* One bit of 64: names with different bits differ. */
+static inline uint64_t name_mark(struct str name)
+{
+	return name.len ? (uint64_t)1 << ((unsigned char)name.at[0] * 7 + (unsigned char)name.at[name.len - 1] * 29 + name.len) % 64 : 1;
+}
+
 /* mapping.c */
-void node_learn(struct step *, const char *from, const char *to, const char *name, size_t name_len, uint32_t target);
-uint32_t name_hash(const char *name, size_t len);   /* 0..31; reads 8 bytes from name */
+void node_learn(struct step *, const char *from, const char *to, struct str name, uint32_t target);
 
 /* scan.c: the pass. FEEDBACK_OK, or why the bytes are no JSON object. */
 enum feedback_reason scan_message(struct feedback_decoder *, struct str message);

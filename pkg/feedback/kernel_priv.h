@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from their lowest byte");
+
 static inline uint64_t load8(const void *at)
 {
 	uint64_t word;

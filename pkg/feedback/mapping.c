@@ -9,15 +9,7 @@
 /* A mask that same16 can never satisfy while len <= 16. */
 #define NEVER (1u << 31)
 
-uint32_t name_hash(const char *name, size_t len)
-{
-	uint64_t word = load8(name);
-	if (len < 8)
-		word &= ((uint64_t)1 << (8 * len)) - 1;
-	return (uint32_t)((word ^ len) * 0x9e3779b97f4a7c15 >> 59);
-}
-
-void node_learn(struct step *step, const char *from, const char *to, const char *name, size_t name_len, uint32_t target)
+void node_learn(struct step *step, const char *from, const char *to, struct str name, uint32_t target)
 {
 	size_t len = (size_t)(to - from);
 	if (len > sizeof step->text)
@@ -26,8 +18,9 @@ void node_learn(struct step *step, const char *from, const char *to, const char 
 	step->mask = len == 32 ? UINT32_MAX : (1u << len) - 1;
 	step->len = (uint8_t)len;
 	step->target = (uint16_t)target;
-	step->name_at = (uint8_t)(name - from);
-	step->name_len = (uint8_t)name_len;
+	step->name_at = (uint8_t)(name.at - from);
+	step->name_len = (uint8_t)name.len;
+	step->name_mark = target == TARGET_DIM ? name_mark(name) : 0;
 }
 
 static const char *path_of(const struct feedback_mapping *mapping, enum feedback_field field)
@@ -83,16 +76,38 @@ static struct child *add_child(struct node *node, struct str name, uint32_t targ
 {
 	must(node->children_count < CHILDREN_MAX);
 	struct child *child = &node->children[node->children_count++];
-	uint32_t at = name_hash(name.at, name.len);
-	while (node->slots[at])
-		at = (at + 1) % 32;
-	node->slots[at] = (uint8_t)node->children_count;
 	child->name = name.at;
 	child->len = name.len;
 	child->target = target;
 	child->head_mask = name.len >= 16 ? 0xffff : (1u << name.len) - 1;
 	memcpy(child->head, name.at, name.len < 16 ? name.len : 16);
 	return child;
+}
+
+/* A factor under which every child has a slot of its own: names that share their first eight bytes and their length can't be parted,
+ * they are found one after the other (see find_child). 12 names in 128 slots take a few tries. */
+static void place_children(struct node *node)
+{
+	unsigned best = UINT32_MAX;
+	uint64_t factor = 0x9e3779b97f4a7c15;
+	for (int i = 0; i < 200 && best > 0; i++, factor = factor * 6364136223846793005u + 1442695040888963407u) {
+		unsigned met = 0;
+		bool taken[1 << SLOTS_BITS] = {false};
+		for (unsigned k = 0; k < node->children_count; k++) {
+			uint32_t slot = name_slot(factor | 1, node->children[k].name, node->children[k].len);
+			met += taken[slot];
+			taken[slot] = true;
+		}
+		if (met < best) {
+			best = met;
+			node->crowded = met > 0;
+			node->factor = factor | 1;
+		}
+	}
+	memset(node->slots, (int)node->children_count, sizeof node->slots);
+	node->children[node->children_count] = (struct child){.len = SIZE_MAX, .target = node->other};
+	for (unsigned k = node->children_count; k-- > 0;)
+		node->slots[name_slot(node->factor, node->children[k].name, node->children[k].len)] = (uint8_t)k;
 }
 
 static void clash(struct err *err, enum feedback_field other, const char *how)
@@ -173,6 +188,8 @@ static bool compile(struct feedback_decoder *d, const struct feedback_mapping *m
 		if (is_mapped(mapping, field) && !add_path(d, field, path, &names, err))
 			return false;
 	}
+	for (unsigned i = 0; i < d->nodes_count; i++)
+		place_children(&d->nodes[i]);
 	return true;
 }
 

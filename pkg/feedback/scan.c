@@ -4,6 +4,8 @@
 
 #include "feedback/kernel_priv.h"
 
+#define REST 30
+
 static const char *fail(struct feedback_decoder *d, enum feedback_reason fault)
 {
 	d->fault = fault;
@@ -193,60 +195,74 @@ static const char *skip_value(struct feedback_decoder *d, const char *p)
 
 static uint32_t find_child(const struct node *node, struct str name)
 {
-	for (uint32_t at = name_hash(name.at, name.len);; at = (at + 1) % 32) {
-		unsigned i = node->slots[at];
-		if (i == 0)
-			return node->other;
-		const struct child *child = &node->children[i - 1];
+	const struct child *child = &node->children[node->slots[name_slot(node->factor, name.at, name.len)]];
+	for (;; child++) {
 		if (child->len == name.len && (~same16(name.at, child->head) & child->head_mask) == 0 &&
 		    (name.len <= 16 || memcmp(name.at + 16, child->name + 16, name.len - 16) == 0))
 			return child->target;
+		if (likely(!node->crowded) || child->len == SIZE_MAX)
+			return node->other;
 	}
 }
 
-/* A member's place in the object: what the bytes before it must be, whom its value is for, and its name if it is a dim. */
+/* What was read of a member before its value: whom the value is for, and the name if it is a dim. */
 struct member {
 	uint32_t target;
 	struct str name;
+	uint64_t name_mark;
 };
 
-/*
- * {"id": 1, "score": 9}
- * ^       ^           ^  p stands at one of these; what is returned is the beginning of the next value, or behind the brace.
- * The slow way for a member that is not where it was in the last message; remembers it for the next.
- */
-static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, unsigned index, struct member *out)
+/* {"id": 1, "score": 9}
+ * ^       ^           ^   p stands at one of these, returned is the place behind a name's opening quote or behind the brace. */
+static const char *name_begin(struct feedback_decoder *d, const char *p, bool first, bool *end)
 {
-	const char *from = p;
-	struct step *step = index < STEPS ? &node->steps[index] : NULL;
-	p = index ? skip_space(p) : skip_space(p + 1);
+	*end = false;
+	if (likely(p[0] == ',' && p[1] == '"' && !first))
+		return p + 2;
+	p = first ? skip_space(p + 1) : skip_space(p);
 	if (*p == '}') {
-		out->target = TARGET_END;
-		if (step)
-			node_learn(step, from, p + 1, p, 0, TARGET_END);
+		*end = true;
 		return p + 1;
 	}
-	if (index) {
+	if (!first) {
 		if (*p != ',')
 			return fail(d, FEEDBACK_NOT_JSON);
 		p = skip_space(p + 1);
 	}
-	if (*p != '"')
-		return fail(d, FEEDBACK_NOT_JSON);
+	return *p == '"' ? p + 1 : fail(d, FEEDBACK_NOT_JSON);
+}
+
+/* The slow way for a member that is not where it was in the last message: up to its value. Remembers it in `step` if there is one. */
+static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, struct step *step, bool first,
+			     struct member *out)
+{
+	const char *from = p;
 	enum token token;
-	struct str name = {p + 1, 0};
-	p = read_text(d, p + 1, &token);
-	if (p == NULL)
+	bool end;
+	p = name_begin(d, p, first, &end);
+	if (unlikely(p == NULL))
 		return NULL;
-	name.len = (size_t)(p - name.at);
+	if (end) {
+		out->target = TARGET_END;
+		if (step)
+			node_learn(step, from, p, (struct str){p, 0}, TARGET_END);
+		return p;
+	}
+	out->name.at = p;
+	p = read_text(d, p, &token);
+	if (unlikely(p == NULL))
+		return NULL;
+	out->name.len = (size_t)(p - out->name.at);
 	p = skip_space(p + 1);
-	if (*p != ':')
+	if (unlikely(*p != ':'))
 		return fail(d, FEEDBACK_NOT_JSON);
 	p = skip_space(p + 1);
-	out->name = token == TOKEN_ESCAPED ? text_decode(d, name) : name;
+	if (unlikely(token == TOKEN_ESCAPED))
+		out->name = text_decode(d, out->name);
 	out->target = find_child(node, out->name);
+	out->name_mark = name_mark(out->name);
 	if (step && token == TOKEN_TEXT)
-		node_learn(step, from, p, name.at, name.len, out->target);
+		node_learn(step, from, p, out->name, out->target);
 	return p;
 }
 
@@ -260,26 +276,18 @@ static inline bool step_matches(const char *p, const struct step *step)
 }
 
 /* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; NULL: there is no more room. */
-static struct value *dim_place(struct feedback_decoder *d, struct str name)
+static struct value *dim_place(struct feedback_decoder *d, const struct member *member)
 {
-	uint64_t mark = name.len ? ((unsigned char)name.at[0] * 7u + (unsigned char)name.at[name.len - 1] * 29u + name.len) : 0;
-	uint64_t bit = (uint64_t)1 << (mark % 64);
-	if (unlikely(d->dims_seen & bit)) {
+	if (unlikely(d->dims_seen & member->name_mark)) {
 		for (unsigned i = 0; i < d->dims_count; i++)
-			if (str_equal(d->dims[i].name, name))
+			if (str_equal(d->dims[i].name, member->name))
 				return &d->dims[i].value;
 	}
 	if (unlikely(d->dims_count == FEEDBACK_DIMS_MAX))
 		return NULL;
-	d->dims_seen |= bit;
-	d->dims[d->dims_count].name = name;
+	d->dims_seen |= member->name_mark;
+	d->dims[d->dims_count].name = member->name;
 	return &d->dims[d->dims_count++].value;
-}
-
-static const char *read_dim(struct feedback_decoder *d, const char *p, struct str name)
-{
-	struct value unused, *value = dim_place(d, name);
-	return read_value(d, p, value ? value : &unused);
 }
 
 static const char *read_object(struct feedback_decoder *, const char *p, struct node *);
@@ -289,47 +297,75 @@ static const char *read_node(struct feedback_decoder *d, const char *p, struct n
 {
 	struct value value = {p, 0, TOKEN_OBJECT};
 	p = skip_space(p);
-	d->present &= ~node->below;
+	for (uint32_t below = node->below; below; below &= below - 1)
+		d->values[__builtin_ctz(below)].token = TOKEN_NONE;
 	if (node->other == TARGET_DIM) {
 		d->dims_count = 0;
 		d->dims_seen = 0;
 	}
 	p = *p == '{' ? read_object(d, p, node) : read_value(d, p, &value);
-	if (node->other == TARGET_DIM) {
+	if (node->other == TARGET_DIM)
 		d->values[FEEDBACK_DIMS] = value;
-		d->present |= 1u << FEEDBACK_DIMS;
-	}
 	return p;
+}
+
+static const char *read_member(struct feedback_decoder *d, const char *p, const struct member *member)
+{
+	struct value unused, *value = &unused;
+	if (member->target != TARGET_DIM)
+		return read_node(d, p, &d->nodes[member->target - TARGET_NODE]);
+	value = dim_place(d, member);
+	return read_value(d, p, value ? value : &unused);
+}
+
+/* Two messages in a row in which most members were not where they had been: the source shuffles, and remembering costs more than it
+ * brings. It is tried again after REST messages. */
+static void judge_memory(struct node *node, size_t members, unsigned missed)
+{
+	node->strikes = missed * 2 > members ? node->strikes + 1 : 0;
+	if (node->strikes == 2) {
+		node->strikes = 0;
+		node->rest = REST;
+	}
 }
 
 static const char *read_object(struct feedback_decoder *d, const char *p, struct node *node)
 {
+	struct step *const last = &node->steps[STEPS], *step = node->steps;
 	struct member member;
+	const char *open = p;
+	unsigned missed = 0;
 	if (unlikely(++d->depth > d->depth_max))
 		return fail(d, FEEDBACK_TOO_DEEP);
-	for (unsigned i = 0; p; i++) {
-		const struct step *step = &node->steps[i < STEPS ? i : STEPS];
+	if (node->rest) {
+		node->rest--;
+		step = last;
+	}
+	for (;;) {
 		if (likely(step_matches(p, step))) {
 			member.target = step->target;
 			member.name = (struct str){p + step->name_at, step->name_len};
+			member.name_mark = step->name_mark;
 			p += step->len;
 		} else {
-			p = read_name(d, p, node, i, &member);
+			p = read_name(d, p, node, step == last ? NULL : step, p == open, &member);
 			if (unlikely(p == NULL))
 				return NULL;
+			missed++;
 		}
-		if (likely(member.target <= TARGET_UNMAPPED)) {
-			d->present |= 1u << member.target;
+		step += step != last;
+		if (likely(member.target <= TARGET_UNMAPPED))
 			p = read_value(d, p, &d->values[member.target]);
-		} else if (member.target == TARGET_DIM) {
-			p = read_dim(d, p, member.name);
-		} else if (member.target == TARGET_END) {
+		else if (member.target == TARGET_END)
 			break;
-		} else {
-			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
-		}
+		else
+			p = read_member(d, p, &member);
+		if (unlikely(p == NULL))
+			return NULL;
 	}
 	d->depth--;
+	if (step != last && unlikely(missed | node->strikes))
+		judge_memory(node, (size_t)(step - node->steps), missed);
 	return p;
 }
 
@@ -339,7 +375,8 @@ enum feedback_reason scan_message(struct feedback_decoder *d, struct str message
 	d->copy[message.len] = '\0';
 	d->message = message;
 	d->depth = 0;
-	d->present = 0;
+	for (int field = 0; field < FEEDBACK_FIELDS; field++)
+		d->values[field].token = TOKEN_NONE;
 	d->fault = FEEDBACK_OK;
 	const char *p = skip_space(d->copy);
 	bool object = *p == '{';

@@ -36,27 +36,39 @@ static int days_in_month(int year, int month)
 	return days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
 }
 
+/* Byte i becomes ten times itself and the byte behind it: what two digits that begin there are worth. */
+static uint64_t pairs(uint64_t digits)
+{
+	return digits * 10 + (digits >> 8);
+}
+
+static int byte_of(uint64_t word, int i)
+{
+	return (int)(word >> (8 * i) & 0xff);
+}
+
 /*
  * 2026-03-01T09:30
  * sixteen bytes, checked at once: a digit's distance from '0' is at most 9, a separator's from itself 0.
  */
-static bool date_and_minute(const char *p, int64_t *minutes)
+static inline bool date_and_minute(const char *p, int64_t *minutes)
 {
 	static const unsigned char shape[17] = "0000-00-00T00:00";
 	static const unsigned char most[16] = {9, 9, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9};
-	unsigned char d[16];
 	simde__m128i off = simde_mm_xor_si128(load16(p), load16(shape));
 	simde__m128i good = simde_mm_cmpeq_epi8(simde_mm_min_epu8(off, load16(most)), off);
+	int faults = simde_mm_movemask_epi8(good) ^ 0xffff;
 	/* RFC 3339 also allows a lower-case t and, for people, a space. */
-	int needed = p[10] == 't' || p[10] == ' ' ? 0xfbff : 0xffff;
-	if ((simde_mm_movemask_epi8(good) & needed) != needed)
+	if (unlikely(faults) && (faults != 1 << 10 || (p[10] != 't' && p[10] != ' ')))
 		return false;
-	memcpy(d, &off, sizeof d);
-	int year = d[0] * 1000 + d[1] * 100 + d[2] * 10 + d[3];
-	int month = d[5] * 10 + d[6], day = d[8] * 10 + d[9], hour = d[11] * 10 + d[12], minute = d[14] * 10 + d[15];
-	if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59)
+	uint64_t first = pairs((uint64_t)simde_mm_cvtsi128_si64(off));
+	uint64_t second = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(off, off));
+	second = pairs(second & ~(uint64_t)0xff0000);   /* a t for a T is no part of the hour */
+	int year = byte_of(first, 0) * 100 + byte_of(first, 2), month = byte_of(first, 5);
+	int day = byte_of(second, 0), hour = byte_of(second, 3), minute = byte_of(second, 6);
+	if (unlikely((unsigned)month - 1 > 11 || day < 1 || hour > 23 || minute > 59))
 		return false;
-	if (day > 28 && day > days_in_month(year, month))
+	if (unlikely(day > 28) && day > days_in_month(year, month))
 		return false;
 	*minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute;
 	return true;
@@ -77,12 +89,30 @@ static bool offset_minutes(const char *p, const char *end, int *minutes)
 	return true;
 }
 
+/* :15.250Z is the most usual end of all: checked at once as the date is. */
+static inline bool second_and_millis(const char *p, int *second, int *millis)
+{
+	uint64_t off = load8(p) ^ load8(":00.000Z");
+	/* 127 - the most that a byte may be off: a byte that is further off gets its highest bit. */
+	if ((off | (off + 0x7f7676767f76767f)) & 0x8080808080808080)
+		return false;
+	*second = byte_of(pairs(off), 1);
+	*millis = byte_of(pairs(off), 4) * 10 + byte_of(off, 6);
+	return true;
+}
+
 static bool rfc3339(const char *p, size_t len, int64_t *ms)
 {
 	const char *end = p + len;
 	int64_t minutes;
-	int offset, millis = 0, second = two(p + 17);
-	if (!date_and_minute(p, &minutes) || p[16] != ':' || second < 0 || second > 60)
+	int offset, millis = 0, second;
+	if (unlikely(!date_and_minute(p, &minutes)))
+		return false;
+	if (likely(len == 24 && second_and_millis(p + 16, &second, &millis) && second < 60))
+		return keep((minutes * 60 + second) * 1000 + millis, ms);
+	second = two(p + 17);
+	millis = 0;
+	if (p[16] != ':' || second < 0 || second > 60)
 		return false;
 	p += 19;
 	if (*p == '.') {
