@@ -10,13 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REASONS_BYTES   8192
-#define IDLE_S          30    /* a client that keeps its connection open costs us a socket */
+#define REASONS_BYTES	8192
+#define IDLE_S		30 /* a client that keeps its connection open costs us a socket */
 #define CONNECTIONS_MAX 64
 
 const struct option_row http_options[] = {
 	{"listen", OPTION_TEXT, offsetof(struct http_options, listen), "127.0.0.1:9464", 0, 0, NULL,
-	 "where /metrics, /healthz and /readyz are served: HOST:PORT, [IPV6]:PORT, :PORT (every address), or off", 0},
+	 "where /metrics, /healthz and /readyz are served: HOST:PORT, [IPV6]:PORT, :PORT (every address), or "
+	 "off",
+	 0},
 	{.key = NULL},
 };
 
@@ -45,7 +47,8 @@ static bool parse_listen(const char *listen, struct place *place, struct err *er
 	char *rest = NULL;
 	long port = colon && colon[1] >= '0' && colon[1] <= '9' ? strtol(colon + 1, &rest, 10) : -1;
 	if (port < 0 || port > 65535 || *rest != '\0') {
-		err_set(err, "http.listen: `%s` is not HOST:PORT with a port from 0 to 65535, nor off", listen);
+		err_set(err, "http.listen: `%s` is not HOST:PORT with a port from 0 to 65535, nor off",
+			listen);
 		return false;
 	}
 	if (listen[0] == '[' && colon > listen && colon[-1] == ']') {
@@ -77,7 +80,7 @@ static int bind_to(const struct addrinfo *address)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (address->ai_family == AF_INET6)   /* ":PORT" is meant for IPv4 as well */
+	if (address->ai_family == AF_INET6) /* ":PORT" is meant for IPv4 as well */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, 64) == 0)
 		return fd;
@@ -92,7 +95,9 @@ static int open_socket(const char *listen, struct err *err)
 	struct place place;
 	if (!parse_listen(listen, &place, err))
 		return -1;
-	struct addrinfo hints = {.ai_family = place.host[0] ? AF_UNSPEC : AF_INET6, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo hints = {.ai_family = place.host[0] ? AF_UNSPEC : AF_INET6,
+				 .ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE};
 	struct addrinfo *list = NULL;
 	int failed = getaddrinfo(place.host[0] ? place.host : NULL, place.port, &hints, &list);
 	if (failed) {
@@ -102,7 +107,7 @@ static int open_socket(const char *listen, struct err *err)
 	int fd = -1;
 	for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
 		fd = bind_to(at);
-	if (fd < 0 && !place.host[0]) {   /* a kernel without IPv6 */
+	if (fd < 0 && !place.host[0]) { /* a kernel without IPv6 */
 		struct addrinfo *old = list;
 		hints.ai_family = AF_INET;
 		if (getaddrinfo(NULL, place.port, &hints, &list) == 0) {
@@ -112,7 +117,9 @@ static int open_socket(const char *listen, struct err *err)
 	}
 	if (fd < 0)
 		err_set(err, "http.listen: %s: %s%s", listen, strerror(errno),
-			errno == EADDRINUSE ? " (is another corridor running? `http.listen: off` or another port)" : "");
+			errno == EADDRINUSE
+				? " (is another corridor running? `http.listen: off` or another port)"
+				: "");
 	freeaddrinfo(list);
 	return fd;
 }
@@ -129,8 +136,8 @@ static unsigned port_of(int fd)
 
 /* ---- answers ---- */
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type, char *body, size_t len,
-			      enum MHD_ResponseMemoryMode memory)
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+			      char *body, size_t len, enum MHD_ResponseMemoryMode memory)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(len, body, memory);
 	if (response == NULL)
@@ -146,14 +153,16 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-	return answer(connection, status, "text/plain; charset=utf-8", (char *)text, strlen(text), MHD_RESPMEM_PERSISTENT);
+	return answer(connection, status, "text/plain; charset=utf-8", (char *)text, strlen(text),
+		      MHD_RESPMEM_PERSISTENT);
 }
 
 static enum MHD_Result answer_metrics(const struct http *http, struct MHD_Connection *connection)
 {
 	size_t len = 0;
 	char *text = http->callbacks.metrics(http->callbacks.context, &len);
-	return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len, MHD_RESPMEM_MUST_FREE);
+	return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len,
+		      MHD_RESPMEM_MUST_FREE);
 }
 
 /* One character of a JSON string; the room for six bytes is the caller's care. */
@@ -176,7 +185,7 @@ void http_not_ready(struct http_reasons *reasons, const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (sizeof reasons->text - reasons->used < 6 * sizeof text + 64) {
-		reasons->count++;   /* no room to say it; not ready all the same */
+		reasons->count++; /* no room to say it; not ready all the same */
 		return;
 	}
 	char *out = reasons->text + reasons->used;
@@ -197,15 +206,17 @@ static enum MHD_Result answer_ready(const struct http *http, struct MHD_Connecti
 	struct http_reasons reasons = {.count = 0};
 	http->callbacks.ready(http->callbacks.context, &reasons);
 	char *body = must_alloc(reasons.used + frame);
-	int len = snprintf(body, reasons.used + frame, "{\"ready\":%s,\"reasons\":[%.*s]}\n", reasons.count ? "false" : "true",
-			   (int)reasons.used, reasons.text);
-	return answer(connection, reasons.count ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, "application/json", body, (size_t)len,
-		      MHD_RESPMEM_MUST_FREE);
+	int len = snprintf(body, reasons.used + frame, "{\"ready\":%s,\"reasons\":[%.*s]}\n",
+			   reasons.count ? "false" : "true", (int)reasons.used, reasons.text);
+	return answer(connection, reasons.count ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+		      "application/json", body, (size_t)len, MHD_RESPMEM_MUST_FREE);
 }
 
-/* Called when the headers are there, and again for each piece of a body, which nobody asked for and nobody reads. */
-static enum MHD_Result respond(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-			       const char *version, const char *upload, size_t *upload_len, void **state)
+/* Called when the headers are there, and again for each piece of a body, which nobody asked for and nobody
+ * reads. */
+static enum MHD_Result respond(void *context, struct MHD_Connection *connection, const char *path,
+			       const char *method, const char *version, const char *upload,
+			       size_t *upload_len, void **state)
 {
 	const struct http *http = context;
 	static char known;
@@ -218,7 +229,8 @@ static enum MHD_Result respond(void *context, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				   "only GET and HEAD are answered here\n");
 	if (strcmp(path, "/metrics") == 0)
 		return answer_metrics(http, connection);
 	if (strcmp(path, "/healthz") == 0)
@@ -228,7 +240,8 @@ static enum MHD_Result respond(void *context, struct MHD_Connection *connection,
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "here are /metrics, /healthz and /readyz\n");
 }
 
-bool http_start(struct http **out, const struct http_options *options, const struct http_callbacks *callbacks, struct err *err)
+bool http_start(struct http **out, const struct http_options *options, const struct http_callbacks *callbacks,
+		struct err *err)
 {
 	*out = NULL;
 	if (strcmp(options->listen, "off") == 0)
@@ -239,9 +252,10 @@ bool http_start(struct http **out, const struct http_options *options, const str
 	struct http *http = must_alloc(sizeof *http);
 	http->callbacks = *callbacks;
 	http->port = port_of(fd);
-	http->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, respond, http,
-					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-					MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
+	http->daemon = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, respond, http,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
 	if (http->daemon == NULL) {
 		err_set(err, "http.listen: %s: the HTTP server does not start", options->listen);
 		close(fd);

@@ -1,8 +1,8 @@
 /*
  * http - /metrics, /healthz and /readyz for whoever runs the program. The only user of libmicrohttpd.
  *
- * One thread of the library's own; the callbacks run on it. Loopback by default: nothing here is a secret, but it is nobody's
- * business either. GET and HEAD only.
+ * One thread of the library's own; the callbacks run on it. Loopback by default: nothing here is a secret,
+ * but it is nobody's business either. GET and HEAD only.
  */
 #ifndef HTTP_H
 #define HTTP_H

@@ -113,7 +113,8 @@ unsigned metrics_label(struct metrics *metrics, enum metric metric, const char *
 		i = d->values - 1;
 	} else if (i == count) {
 		if (i == d->values - 1)
-			snprintf(text, sizeof text, b ? "%s=\"other\",%s=\"other\"" : "%s=\"other\"", d->labels[0], d->labels[1]);
+			snprintf(text, sizeof text, b ? "%s=\"other\",%s=\"other\"" : "%s=\"other\"",
+				 d->labels[0], d->labels[1]);
 		labels->text[i] = must_copy(text);
 		atomic_store(&labels->count, count + 1);
 	}
@@ -143,7 +144,8 @@ void metrics_put(struct metrics_shard *shard, enum metric metric, unsigned label
 {
 	bool counter = metrics_descriptor(metric)->kind == KIND_COUNTER;
 	must(counter || metrics_descriptor(metric)->kind == KIND_GAUGE);
-	atomic_store_explicit(slot(shard, metric, label), counter ? (uint64_t)value : bits_of(value), memory_order_relaxed);
+	atomic_store_explicit(slot(shard, metric, label), counter ? (uint64_t)value : bits_of(value),
+			      memory_order_relaxed);
 }
 
 void metrics_drop(struct metrics_shard *shard, enum metric metric, unsigned label)

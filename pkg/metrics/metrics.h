@@ -1,9 +1,9 @@
 /*
  * metrics - what the program counts about itself, as Prometheus text.
  *
- * One table describes every metric (name, help, labels). A thread has a shard of its own and is its only writer: relaxed loads and
- * stores, no locked instruction, no sharing; the reader sums the shards. That holds for gauges too: entries of the table of lane
- * 1 plus those of lane 2. A gauge without a value is absent.
+ * One table describes every metric (name, help, labels). A thread has a shard of its own and is its only
+ * writer: relaxed loads and stores, no locked instruction, no sharing; the reader sums the shards. That holds
+ * for gauges too: entries of the table of lane 1 plus those of lane 2. A gauge without a value is absent.
  */
 #ifndef METRICS_H
 #define METRICS_H
@@ -71,8 +71,9 @@ void metrics_destroy(struct metrics *);   /* with all its shards */
 /* For one thread to write; lives as long as `metrics`. From any thread. */
 struct metrics_shard *metrics_shard(struct metrics *);
 
-/* The number of a label (or a pair of them) of a metric that takes them at run time: the same for the same texts. From any thread,
- * not for hot paths. b is NULL for metrics with one label. When a metric has too many, all further ones share the last, "other". */
+/* The number of a label (or a pair of them) of a metric that takes them at run time: the same for the same
+ * texts. From any thread, not for hot paths. b is NULL for metrics with one label. When a metric has too
+ * many, all further ones share the last, "other". */
 unsigned metrics_label(struct metrics *, enum metric, const char *a, const char *b);
 
 /* ---- by the owner of the shard ---- */

@@ -24,14 +24,16 @@ const struct descriptor *metrics_descriptor(enum metric);
 extern const uint64_t metrics_bucket_us[BUCKETS - 1];
 #define HISTOGRAM_SLOTS (BUCKETS + 1)   /* and the sum */
 
-/* A slot holds a count, or the bits of a double (gauges, where NaN is "no value", and counters kept elsewhere: whole numbers). */
+/* A slot holds a count, or the bits of a double (gauges, where NaN is "no value", and counters kept
+ * elsewhere: whole numbers). */
 struct metrics_shard {
 	struct metrics_shard *next;
 	const unsigned *first;   /* slot of each metric's label 0 */
 	_Atomic uint64_t slots[];
 };
 
-/* Labels of run time: the texts as they are printed, in order of arrival. `count` is published after the text is complete. */
+/* Labels of run time: the texts as they are printed, in order of arrival. `count` is published after the
+ * text is complete. */
 struct labels {
 	_Atomic unsigned count;
 	char **text;

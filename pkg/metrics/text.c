@@ -70,7 +70,7 @@ static void one(FILE *out, const char *name, const char *help, const char *type,
 static int open_files(void)
 {
 	DIR *folder = opendir("/proc/self/fd");
-	int count = -3;   /* . and .. and the folder itself */
+	int count = -3; /* . and .. and the folder itself */
 	while (folder && readdir(folder))
 		count++;
 	if (folder)
@@ -92,9 +92,11 @@ char *metrics_text(struct metrics *metrics, size_t *len)
 		else
 			plain(out, metrics, (enum metric)m);
 	}
-	one(out, "process_cpu_seconds_total", "CPU time used, user and system.", "counter", (double)os_cpu_process_ns() / 1e9);
+	one(out, "process_cpu_seconds_total", "CPU time used, user and system.", "counter",
+	    (double)os_cpu_process_ns() / 1e9);
 	one(out, "process_resident_memory_bytes", "Memory that is in RAM.", "gauge", (double)os_rss_bytes());
-	one(out, "process_start_time_seconds", "When the program started.", "gauge", (double)metrics->started_ms / 1e3);
+	one(out, "process_start_time_seconds", "When the program started.", "gauge",
+	    (double)metrics->started_ms / 1e3);
 	one(out, "process_open_fds", "Open files and sockets.", "gauge", open_files());
 	fclose(out);
 	must(text != NULL);

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* ':' begins our own fields; touchpoints are named by strangers, so a name that begins with one gets a second. */
-#define PAGE 200   /* fields per reply: about a megabyte, a millisecond of Redis' time */
+/* ':' begins our own fields; touchpoints are named by strangers, so a name that begins with one gets a
+ * second. */
+#define PAGE 200 /* fields per reply: about a megabyte, a millisecond of Redis' time */
 
 static void args_state_key(struct store *store, unsigned partition)
 {
-	args_format(&store->args, "%s:state:{%s:alerts}:%u", store->options.prefix, store->options.prefix, partition);
+	args_format(&store->args, "%s:state:{%s:alerts}:%u", store->options.prefix, store->options.prefix,
+		    partition);
 }
 
 static void args_name(struct args *args, struct str touchpoint)
@@ -29,7 +31,8 @@ static void draw(struct store_token *token)
 	snprintf(token->next, sizeof token->next, "%016" PRIx64, number);
 }
 
-static void send_checkpoint(struct store *store, const struct store_checkpoint *c, const struct store_token *token)
+static void send_checkpoint(struct store *store, const struct store_checkpoint *c,
+			    const struct store_token *token)
 {
 	struct args *args = &store->args;
 	store_begin_script(store, SCRIPT_CHECKPOINT, 1);
@@ -59,10 +62,11 @@ static void send_checkpoint(struct store *store, const struct store_checkpoint *
 	store_send(store);
 }
 
-static enum store_checkpoint_outcome outcome_of(struct store *store, const redisReply *reply, struct store_token *token)
+static enum store_checkpoint_outcome outcome_of(struct store *store, const redisReply *reply,
+						struct store_token *token)
 {
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-	    reply->element[1]->type != REDIS_REPLY_STRING) {
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+	    reply->element[0]->type != REDIS_REPLY_STRING || reply->element[1]->type != REDIS_REPLY_STRING) {
 		if (reply->type == REDIS_REPLY_ERROR)
 			store_refused(store, reply);
 		return STORE_CHECKPOINT_FAILED;
@@ -99,7 +103,8 @@ enum store_checkpoint_outcome store_checkpoint(struct store *store, const struct
 /* ---- restore ---- */
 
 /* A command on the state's key; NULL after an error, which is kept. */
-static redisReply *on_state(struct store *store, const char *command, unsigned partition, const char *a, const char *b)
+static redisReply *on_state(struct store *store, const char *command, unsigned partition, const char *a,
+			    const char *b)
 {
 	store->deadline_ms = store_now_ms() + store->options.timeout_ms;
 	args_begin(&store->args);
@@ -119,8 +124,8 @@ static redisReply *on_state(struct store *store, const char *command, unsigned p
 }
 
 /* ":pos" and ":low" as they stand now; false: Redis is away. */
-static bool read_head(struct store *store, unsigned partition, struct store_token *token, struct store_position *low,
-		      bool *complete)
+static bool read_head(struct store *store, unsigned partition, struct store_token *token,
+		      struct store_position *low, bool *complete)
 {
 	redisReply *reply = on_state(store, "HMGET", partition, ":pos", ":low");
 	if (reply == NULL)
@@ -155,7 +160,8 @@ static struct page send_page(struct store *store, unsigned partition, const redi
 	return page;
 }
 
-static bool hand_out(const struct store_restore *r, const redisReply *names, struct page page, const redisReply *values)
+static bool hand_out(const struct store_restore *r, const redisReply *names, struct page page,
+		     const redisReply *values)
 {
 	if (values->type != REDIS_REPLY_ARRAY || values->elements != page.count)
 		return false;
@@ -164,10 +170,11 @@ static bool hand_out(const struct store_restore *r, const redisReply *names, str
 		const redisReply *value = values->element[i];
 		if (name.len && name.at[0] == ':') {
 			if (name.len < 2 || name.at[1] != ':')
-				continue;   /* one of our own */
+				continue; /* one of our own */
 			name.at++, name.len--;
 		}
-		if (value->type == REDIS_REPLY_STRING && !r->field(r->context, name, (struct str){value->str, value->len}))
+		if (value->type == REDIS_REPLY_STRING &&
+		    !r->field(r->context, name, (struct str){value->str, value->len}))
 			return false;
 	}
 	if (r->progress)
@@ -192,15 +199,17 @@ static bool read_fields(struct store *store, const struct store_restore *r, cons
 		good = hand_out(r, names, page, values);
 		freeReplyObject(values);
 		if (!good && store->redis)
-			store_drop(store, "the checkpoint of partition %u was not read to its end", r->partition);
+			store_drop(store, "the checkpoint of partition %u was not read to its end",
+				   r->partition);
 		page = next;
 	}
 	return good;
 }
 
-/* All names at once, then their bytes in pages: each field comes exactly once, which HSCAN doesn't promise. */
-enum store_restore_outcome store_restore(struct store *store, const struct store_restore *r, struct store_position *low,
-					 struct store_token *token)
+/* All names at once, then their bytes in pages: each field comes exactly once, which HSCAN doesn't
+ * promise. */
+enum store_restore_outcome store_restore(struct store *store, const struct store_restore *r,
+					 struct store_position *low, struct store_token *token)
 {
 	bool complete = false;
 	if (!store_begin(store) || !read_head(store, r->partition, token, low, &complete))
@@ -215,7 +224,9 @@ enum store_restore_outcome store_restore(struct store *store, const struct store
 	if (!good || !read_head(store, r->partition, &now, &low_now, &complete))
 		return STORE_RESTORE_FAILED;
 	if (strcmp(now.text, token->text) != 0) {
-		store_fail(store, "the checkpoint of partition %u was written by another instance while it was read", r->partition);
+		store_fail(store,
+			   "the checkpoint of partition %u was written by another instance while it was read",
+			   r->partition);
 		return STORE_RESTORE_FAILED;
 	}
 	store_good(store);

@@ -70,8 +70,12 @@ void store_refused(struct store *store, const redisReply *reply)
 		const char *code, *advice;
 		bool drop;
 	} known[] = {
-		{"MOVED", "a Redis Cluster with several shards can't be used yet: give a server that holds all slots", false},
-		{"ASK", "a Redis Cluster with several shards can't be used yet: give a server that holds all slots", false},
+		{"MOVED",
+		 "a Redis Cluster with several shards can't be used yet: give a server that holds all slots",
+		 false},
+		{"ASK",
+		 "a Redis Cluster with several shards can't be used yet: give a server that holds all slots",
+		 false},
 		{"CROSSSLOT", "a Redis Cluster with several shards can't be used yet", false},
 		{"CLUSTERDOWN", "the cluster does not serve all slots", false},
 		{"READONLY", "this server became a replica; the primary is looked up again", true},
@@ -125,7 +129,8 @@ redisReply *store_receive(struct store *store)
 	if (store->redis == NULL)
 		return NULL;
 	if (store_now_ms() >= store->deadline_ms) {
-		store_drop(store, "no answer within %lld ms (redis.timeout)", (long long)store->options.timeout_ms);
+		store_drop(store, "no answer within %lld ms (redis.timeout)",
+			   (long long)store->options.timeout_ms);
 		return NULL;
 	}
 	void *reply = NULL;
@@ -136,7 +141,8 @@ redisReply *store_receive(struct store *store)
 	if (status == REDIS_OK)
 		return reply;
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT)
-		store_drop(store, "no answer within %lld ms (redis.timeout)", (long long)store->options.timeout_ms);
+		store_drop(store, "no answer within %lld ms (redis.timeout)",
+			   (long long)store->options.timeout_ms);
 	else
 		store_drop(store, "%.200s", store->redis->errstr);
 	return NULL;
@@ -174,10 +180,12 @@ static bool said(struct store *store, const char *const words[])
 bool store_load_scripts(struct store *store)
 {
 	for (int i = 0; i < SCRIPTS; i++) {
-		redisReply *reply = ask(store, (const char *[]){"SCRIPT", "LOAD", store_script_text((enum script)i), NULL});
+		redisReply *reply = ask(
+			store, (const char *[]){"SCRIPT", "LOAD", store_script_text((enum script)i), NULL});
 		if (reply == NULL)
 			return false;
-		snprintf(store->sha[i], sizeof store->sha[i], "%s", reply->type == REDIS_REPLY_STRING ? reply->str : "");
+		snprintf(store->sha[i], sizeof store->sha[i], "%s",
+			 reply->type == REDIS_REPLY_STRING ? reply->str : "");
 		freeReplyObject(reply);
 	}
 	return true;
@@ -203,12 +211,14 @@ static bool check_server(struct store *store, const redisReply *info)
 	struct str run_id = info_value(info, "run_id");
 	int major = 0, minor = 0;
 	if (sscanf(version.at, "%d.%d", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 2))) {
-		store_drop(store, "is version %.*s, and 6.2 or later is needed", (int)version.len, version.at);
+		store_drop(store, "is version %.*s, and 6.2 or later is needed", (int)version.len,
+			   version.at);
 		return false;
 	}
 	if (str_is(role, "slave")) {
 		struct str host = info_value(info, "master_host"), port = info_value(info, "master_port");
-		store_drop(store, "is a replica; give its primary, %.*s:%.*s", (int)host.len, host.at, (int)port.len, port.at);
+		store_drop(store, "is a replica; give its primary, %.*s:%.*s", (int)host.len, host.at,
+			   (int)port.len, port.at);
 		return false;
 	}
 	bool same = str_is(run_id, store->run_id);
@@ -217,7 +227,8 @@ static bool check_server(struct store *store, const redisReply *info)
 		store->lost = true;
 		store->stats.losses++;
 	}
-	snprintf(store->run_id, sizeof store->run_id, "%.*s", (int)(run_id.len < 40 ? run_id.len : 40), run_id.at);
+	snprintf(store->run_id, sizeof store->run_id, "%.*s", (int)(run_id.len < 40 ? run_id.len : 40),
+		 run_id.at);
 	return true;
 }
 
@@ -273,7 +284,7 @@ bool store_connect(struct store *store)
 	if (!open_socket(store))
 		return false;
 	if (!greet(store)) {
-		if (store->redis)   /* refused, but still connected: without a greeting it is of no use */
+		if (store->redis) /* refused, but still connected: without a greeting it is of no use */
 			disconnect(store);
 		return false;
 	}

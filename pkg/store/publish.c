@@ -5,7 +5,7 @@
 
 #include "base/number.h"
 
-#define INDEX_PORTION 1000   /* names per script call: two values each, unpack() takes some thousand */
+#define INDEX_PORTION 1000 /* names per script call: two values each, unpack() takes some thousand */
 
 static struct str put(char *at, const char *text)
 {
@@ -40,7 +40,8 @@ static void window_keys(struct store *store, struct str start, const struct publ
 	args_copy(&store->args, start, (struct str){rest, (size_t)len});
 }
 
-static void window_hash(struct store *store, const struct publication_window *window, struct view_fields *fields)
+static void window_hash(struct store *store, const struct publication_window *window,
+			struct view_fields *fields)
 {
 	struct args *args = &store->args;
 	if (window->empty) {
@@ -69,7 +70,8 @@ static void window_series(struct store *store, const struct publication_window *
 	for (unsigned i = 0; i < window->panes_count; i++) {
 		const struct window_pane *pane = &window->panes[i];
 		args_format(args, "%" PRId64, pane->start_ms);
-		args_format(args, "%" PRId64 ",%" PRId64 ",%" PRId64, pane->counts.p, pane->counts.q, pane->counts.d);
+		args_format(args, "%" PRId64 ",%" PRId64 ",%" PRId64, pane->counts.p, pane->counts.q,
+			    pane->counts.d);
 	}
 }
 
@@ -107,7 +109,7 @@ static void send_publication(struct store *store, const struct publication *p)
 struct batch {
 	const struct publication *list;
 	enum store_outcome *outcomes;
-	unsigned unknown;   /* publications that a server without our scripts sent back */
+	unsigned unknown; /* publications that a server without our scripts sent back */
 	struct store_batch result;
 };
 
@@ -117,7 +119,9 @@ static void heard(struct store *store, struct batch *batch, unsigned i)
 	if (reply == NULL)
 		return;
 	if (reply->type == REDIS_REPLY_INTEGER)
-		batch->outcomes[i] = reply->integer == 0 ? STORE_REFUSED : reply->integer == 1 ? STORE_WRITTEN : STORE_FRESH;
+		batch->outcomes[i] = reply->integer == 0   ? STORE_REFUSED
+				     : reply->integer == 1 ? STORE_WRITTEN
+							   : STORE_FRESH;
 	else if (reply_is_error(reply, "NOSCRIPT"))
 		batch->unknown++;
 	else
@@ -125,8 +129,8 @@ static void heard(struct store *store, struct batch *batch, unsigned i)
 	freeReplyObject(reply);
 }
 
-/* The last quarter of a call's time is for the replies of what was sent and for the index: a batch that is too large for it ends
- * early and keeps its connection. */
+/* The last quarter of a call's time is for the replies of what was sent and for the index: a batch that is
+ * too large for it ends early and keeps its connection. */
 static bool time_for_more(struct store *store)
 {
 	if (store_now_ms() < store->deadline_ms - store->options.timeout_ms / 4)
@@ -142,7 +146,8 @@ static void exchange(struct store *store, struct batch *batch, unsigned n)
 	for (unsigned i = 0; i < n && store->redis && time_for_more(store);) {
 		unsigned count = 0;
 		uint64_t before = store->stats.bytes_sent;
-		for (; i < n && store->stats.bytes_sent - before < (uint64_t)store->options.in_flight_bytes; i++) {
+		for (; i < n && store->stats.bytes_sent - before < (uint64_t)store->options.in_flight_bytes;
+		     i++) {
 			if (batch->outcomes[i] != STORE_FAILED)
 				continue;
 			send_publication(store, &batch->list[i]);
@@ -198,7 +203,8 @@ static void index_touchpoints(struct store *store, struct batch *batch, unsigned
 			store_refused(store, reply);
 		freeReplyObject(reply);
 		for (unsigned i = from; i < to && !good; i++)
-			batch->outcomes[i] = batch->outcomes[i] >= STORE_WRITTEN ? STORE_FAILED : batch->outcomes[i];
+			batch->outcomes[i] =
+				batch->outcomes[i] >= STORE_WRITTEN ? STORE_FAILED : batch->outcomes[i];
 	}
 }
 
@@ -218,7 +224,8 @@ static void count(struct store *store, struct batch *batch, unsigned n)
 		store_good(store);
 }
 
-struct store_batch store_publish(struct store *store, const struct publication *list, unsigned n, enum store_outcome *outcomes)
+struct store_batch store_publish(struct store *store, const struct publication *list, unsigned n,
+				 enum store_outcome *outcomes)
 {
 	struct store_stats before = store->stats;
 	enum store_outcome *own = outcomes ? NULL : must_array(n, sizeof *own);

@@ -11,25 +11,35 @@
 #define HEALTH_TTL_MS  10000
 #define PREFIX_MAX     100
 #define PARTITIONS_MAX 100000
-/* The longest command: a publication of all windows of all ledgers with their series; keys are short beside the values. */
-#define SCRATCH_BYTES  (STORE_WINDOWS_MAX * (STORE_SERIES_VALUES * 64 + 2 * (PREFIX_MAX + 2 * VIEW_NAME_MAX)) + 65536)
+/* The longest command: a publication of all windows of all ledgers with their series; keys are short
+ * beside the values. */
+#define SCRATCH_BYTES                                                                                        \
+	(STORE_WINDOWS_MAX * (STORE_SERIES_VALUES * 64 + 2 * (PREFIX_MAX + 2 * VIEW_NAME_MAX)) + 65536)
 
 #define ROW(name) offsetof(struct store_options, name)
 const struct option_row store_options[] = {
 	{"url", OPTION_TEXT, ROW(url), "redis://127.0.0.1:6379/0", 0, 0, NULL,
-	 "redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, unix:///PATH?db=N; special characters as %XX", 0},
+	 "redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, unix:///PATH?db=N; special characters as "
+	 "%XX",
+	 0},
 	{"password_file", OPTION_TEXT, ROW(password_file), NULL, 0, 0, NULL,
 	 "file whose first line is the password, instead of one in the URL", 0},
-	{"tls_ca", OPTION_TEXT, ROW(tls_ca), NULL, 0, 0, NULL, "file with CA certificates for rediss://; default: the system's", 0},
-	{"tls_cert", OPTION_TEXT, ROW(tls_cert), NULL, 0, 0, NULL, "our certificate, if Redis asks for one (PEM)", 0},
-	{"tls_key", OPTION_TEXT, ROW(tls_key), NULL, 0, 0, NULL, "its key; default: in the file of the certificate", 0},
-	{"prefix", OPTION_TEXT, ROW(prefix), "corridor", 0, 0, NULL, "what every key and channel begins with", 0},
+	{"tls_ca", OPTION_TEXT, ROW(tls_ca), NULL, 0, 0, NULL,
+	 "file with CA certificates for rediss://; default: the system's", 0},
+	{"tls_cert", OPTION_TEXT, ROW(tls_cert), NULL, 0, 0, NULL,
+	 "our certificate, if Redis asks for one (PEM)", 0},
+	{"tls_key", OPTION_TEXT, ROW(tls_key), NULL, 0, 0, NULL,
+	 "its key; default: in the file of the certificate", 0},
+	{"prefix", OPTION_TEXT, ROW(prefix), "corridor", 0, 0, NULL, "what every key and channel begins with",
+	 0},
 	{"timeout", OPTION_DURATION, ROW(timeout_ms), "2s", 10, 60000, NULL,
 	 "how long Redis may leave us waiting before the connection is made anew", 0},
 	{"retry_max", OPTION_DURATION, ROW(retry_max_ms), "5s", 100, 600000, NULL,
 	 "longest pause between two attempts to connect (100ms at first, doubled each time)", 0},
 	{"ttl", OPTION_DURATION, ROW(ttl_ms), "2d", 60000, 31536000000, NULL,
-	 "what nobody publishes any more is gone after this time: it outlives an outage of a weekend's day, not a removed window", 0},
+	 "what nobody publishes any more is gone after this time: it outlives an outage of a weekend's day, "
+	 "not a removed window",
+	 0},
 	{"in_flight", OPTION_BYTES, ROW(in_flight_bytes), "256KiB", 1024, 67108864, NULL,
 	 "sent to Redis before its replies are read", 0},
 	{.key = NULL},
@@ -44,7 +54,8 @@ bool store_check_prefix(const char *prefix, struct err *err)
 	}
 	for (size_t i = 0; i < len; i++) {
 		if (!isalnum((unsigned char)prefix[i]) && strchr("._-:/", prefix[i]) == NULL) {
-			err_set(err, "redis.prefix: only letters, digits and . _ - : / (braces would break the cluster slots)");
+			err_set(err, "redis.prefix: only letters, digits and . _ - : / (braces would break "
+				     "the cluster slots)");
 			return false;
 		}
 	}
@@ -149,7 +160,8 @@ static int64_t *health_mark(struct store *store, unsigned partition)
 		unsigned room = partition + 64;
 		store->health_ms = realloc(store->health_ms, room * sizeof *store->health_ms);
 		must(store->health_ms != NULL);
-		memset(store->health_ms + store->health_room, 0, (room - store->health_room) * sizeof *store->health_ms);
+		memset(store->health_ms + store->health_room, 0,
+		       (room - store->health_room) * sizeof *store->health_ms);
 		store->health_room = room;
 	}
 	return &store->health_ms[partition];

@@ -1,16 +1,19 @@
 /*
  * store - what readers see: the publications of the watch, its health and its checkpoint, in Redis.
  *
- * The only user of hiredis (0.14 of Debian 12; 1.2 of Debian 13, which brings TLS). Redis is a view and never the truth: every
- * write is absolute and carries the position in the log that it comes from, a script refuses an older one, so a paused owner
- * that wakes up can't put old values back, and anything may be written twice. What fails is reported per publication and simply
- * written again later with newer values; nothing queues here.
+ * The only user of hiredis (0.14 of Debian 12; 1.2 of Debian 13, which brings TLS). Redis is a view and never
+ * the truth: every write is absolute and carries the position in the log that it comes from, a script refuses
+ * an older one, so a paused owner that wakes up can't put old values back, and anything may be written twice.
+ * What fails is reported per publication and simply written again later with newer values; nothing queues
+ * here.
  *
- * Each script touches the keys of one {tag} only, and every key gets its TTL in the script that writes it. No call blocks for much
- * longer than `timeout`, or twice that when it has to connect first (a name that DNS is slow to resolve excepted). While Redis is away calls fail at once, and the first one
- * after the back-off tries to connect. Needs Redis 6.2 (ZADD GT).
+ * Each script touches the keys of one {tag} only, and every key gets its TTL in the script that writes it. No
+ * call blocks for much longer than `timeout`, or twice that when it has to connect first (a name that DNS is
+ * slow to resolve excepted). While Redis is away calls fail at once, and the first one after the back-off
+ * tries to connect. Needs Redis 6.2 (ZADD GT).
  *
- * Owned by one thread, one connection each: a process may have several stores. SIGPIPE must be ignored (`os` does).
+ * Owned by one thread, one connection each: a process may have several stores. SIGPIPE must be ignored (`os`
+ * does).
  */
 #ifndef STORE_H
 #define STORE_H
@@ -34,29 +37,31 @@ struct store_options {
 	int64_t ttl_ms;              /* of what is published */
 	int64_t in_flight_bytes;     /* sent before the replies are read */
 	/* Not options of the user's: `config` derives them. */
-	int64_t retention_ms;        /* of the tallies: TTL of checkpoints; names in the index that are quiet for longer leave it */
+	int64_t retention_ms;        /* of the tallies: TTL of checkpoints; names quiet for longer leave the index */
 	const char *const *windows;  /* the configured windows' names ("5m", "today"), NULL-ended, by publication_window.which */
 };
 extern const struct option_row store_options[];   /* section `redis`: all but the derived ones */
 
-NODISCARD bool store_check_url(const char *url, struct err *);      /* names every mistake of a URL without connecting or quoting its password */
+NODISCARD bool store_check_url(const char *url, struct err *);   /* all its mistakes; quotes no password */
 NODISCARD bool store_check_prefix(const char *prefix, struct err *);
 
 struct store;
 
-/* Does not connect yet: Redis may be away when we start. Error: a wrong URL or prefix, an unreadable file, TLS where there is none. */
+/* Does not connect yet: Redis may be away when we start. Error: a wrong URL or prefix, an unreadable file,
+ * TLS where there is none. */
 NODISCARD struct store *store_create(const struct store_options *, struct err *);
 void store_destroy(struct store *);   /* NULL is fine */
 
 /* ---- the connection ---- */
 
-bool store_connect(struct store *);            /* now, whatever the back-off says, unless connected; false: store_error says why */
+bool store_connect(struct store *);            /* now, whatever the back-off says; false: store_error says why */
 bool store_up(const struct store *);           /* the last thing that we heard of Redis was good */
 const char *store_error(const struct store *); /* the newest failure, for a person; "" after a success */
 const char *store_address(const struct store *);   /* for a log line: without password */
 
-/* True once after it was noticed that Redis may have forgotten what we wrote (another run_id or role after a reconnect, away for
- * longer than 8 s, our health key gone before its time): publish and checkpoint everything again. */
+/* True once after it was noticed that Redis may have forgotten what we wrote (another run_id or role after
+ * a reconnect, away for longer than 8 s, our health key gone before its time): publish and checkpoint
+ * everything again. */
 bool store_take_lost(struct store *);
 
 struct store_stats {
@@ -80,11 +85,12 @@ struct store_batch {
 	unsigned written, refused, failed;   /* written: with the fresh ones */
 	unsigned fresh;
 	uint64_t bytes;                      /* sent */
-	int64_t redis_us;                    /* from the first byte sent to the last reply, our own encoding excepted: for pacing */
+	int64_t redis_us;                    /* waited for it, our own encoding excepted: for pacing */
 };
 
-/* Writes what is due of each touchpoint, then the touchpoint index. outcomes: n of them, or NULL. After `timeout` in all, the rest
- * is FAILED: keep batches well below (a touchpoint costs Redis 20-100 us). last_ms must be right also when nothing else is due. */
+/* Writes what is due of each touchpoint, then the touchpoint index. outcomes: n of them, or NULL. After
+ * `timeout` in all, the rest is FAILED: keep batches well below (a touchpoint costs Redis 20-100 us).
+ * last_ms must be right also when nothing else is due. */
 struct store_batch store_publish(struct store *, const struct publication *, unsigned n, enum store_outcome *outcomes);
 
 struct store_health {
@@ -101,8 +107,9 @@ struct store_position {
 	int64_t log_ms, offset;
 };
 
-/* What a checkpoint write leaves behind and the next one expects to find. Empty text: nothing is there. Only for the store to
- * write; `next` lets a write whose answer was lost be repeated without being taken for somebody else's. */
+/* What a checkpoint write leaves behind and the next one expects to find. Empty text: nothing is there.
+ * Only for the store to write; `next` lets a write whose answer was lost be repeated without being taken
+ * for somebody else's. */
 struct store_token {
 	char text[72];
 	char next[24];
@@ -115,7 +122,7 @@ struct store_field {
 struct store_checkpoint {
 	unsigned partition;
 	struct store_position at;           /* up to where the log is in these fields */
-	const struct store_position *low;   /* a new owner resumes here: all fields are at or behind it. NULL: leave what is there */
+	const struct store_position *low;   /* a new owner resumes here: no field is before it. NULL: leave it */
 	bool replace;                       /* drop all fields and `low` first, whatever is there: begins a rewrite */
 	const struct store_field *fields;
 	unsigned fields_count;              /* some hundreds per call: Redis serves nobody else meanwhile */
@@ -124,18 +131,18 @@ struct store_checkpoint {
 enum store_checkpoint_outcome {
 	STORE_CHECKPOINT_FAILED,    /* not known whether it was written: take it for not written, with the same token */
 	STORE_CHECKPOINT_WRITTEN,   /* *token is the new one */
-	STORE_CHECKPOINT_LOST,      /* nothing written: another token than *token was there, Redis lost writes; *token is what was found */
+	STORE_CHECKPOINT_LOST,      /* nothing written: another token was there, Redis lost writes; *token is it */
 	STORE_CHECKPOINT_REFUSED,   /* nothing written: a newer position is there, we own the partition no longer */
 };
 
-/* After LOST: write everything again, the first call with `replace`, all but the last without `low`. A checkpoint without low is
- * incomplete, and restore takes it for none. */
+/* After LOST: write everything again, the first call with `replace`, all but the last without `low`. A
+ * checkpoint without low is incomplete, and restore takes it for none. */
 enum store_checkpoint_outcome store_checkpoint(struct store *, const struct store_checkpoint *, struct store_token *);
 
 struct store_restore {
 	unsigned partition;
 	void *context;
-	bool (*field)(void *context, struct str touchpoint, struct str bytes);   /* each field once, borrowed; false: stop, FAILED */
+	bool (*field)(void *context, struct str touchpoint, struct str bytes);   /* each once, borrowed; false: stop */
 	void (*progress)(void *context, uint64_t done, uint64_t total);          /* per page; NULL is fine */
 };
 
@@ -145,7 +152,8 @@ enum store_restore_outcome {
 	STORE_RESTORE_DONE,
 };
 
-/* *token is what the first checkpoint write has to expect, also after NONE. Fails if somebody wrote it meanwhile. */
+/* *token is what the first checkpoint write has to expect, also after NONE. Fails if somebody wrote it
+ * meanwhile. */
 enum store_restore_outcome store_restore(struct store *, const struct store_restore *, struct store_position *low,
 					 struct store_token *);
 

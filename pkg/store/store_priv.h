@@ -37,7 +37,8 @@ enum script { SCRIPT_PUBLISH, SCRIPT_INDEX, SCRIPT_HEALTH, SCRIPT_CHECKPOINT, SC
 
 const char *store_script_text(enum script);
 
-/* ---- args.c: one command being put together. Texts that are not borrowed live in `scratch` until the next command. ---- */
+/* ---- args.c: one command being put together. Texts that are not borrowed live in `scratch` until the
+ * next command. ---- */
 
 struct args {
 	int count, room;
@@ -80,7 +81,8 @@ struct store {
 };
 
 int64_t store_now_ms(void);
-#define STORE_AWAY_MAX_MS 8000   /* TTL of our health keys less two missed writes: after that nothing vouches for what Redis holds */
+/* TTL of our health keys less two missed writes: after that nothing vouches for what Redis holds. */
+#define STORE_AWAY_MAX_MS 8000
 
 /* Begins a call: sets its deadline, connects if that is due. False: not connected. */
 bool store_begin(struct store *);

@@ -16,7 +16,8 @@ struct store_tls {
 static void explain(struct err *err, const char *what, const char *path)
 {
 	const char *why = ERR_reason_error_string(ERR_peek_last_error());
-	err_set(err, "TLS to Redis: %s %s: %s", what, path ? path : "(the system's)", why ? why : "can't be used");
+	err_set(err, "TLS to Redis: %s %s: %s", what, path ? path : "(the system's)",
+		why ? why : "can't be used");
 	ERR_clear_error();
 }
 
@@ -33,7 +34,8 @@ struct store_tls *store_tls_create(const struct store_options *options, struct e
 	const char *key = options->tls_key ? options->tls_key : options->tls_cert;
 	if (!ca)
 		explain(err, "the CA certificates", options->tls_ca);
-	else if (options->tls_cert && SSL_CTX_use_certificate_chain_file(tls->context, options->tls_cert) != 1)
+	else if (options->tls_cert &&
+		 SSL_CTX_use_certificate_chain_file(tls->context, options->tls_cert) != 1)
 		explain(err, "the certificate", options->tls_cert);
 	else if (key && SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) != 1)
 		explain(err, "the key", key);
@@ -62,7 +64,7 @@ bool store_tls_start(struct store_tls *tls, redisContext *redis, const char *hos
 		SSL_set1_host(ssl, host);
 		SSL_set_tlsext_host_name(ssl, host);
 	}
-	if (redisInitiateSSL(redis, ssl) == REDIS_OK)   /* owns ssl from here, also when it fails */
+	if (redisInitiateSSL(redis, ssl) == REDIS_OK) /* owns ssl from here, also when it fails */
 		return true;
 	err_set(err, "TLS: %s", redis->errstr);
 	return false;
@@ -72,7 +74,8 @@ bool store_tls_start(struct store_tls *tls, redisContext *redis, const char *hos
 
 struct store_tls *store_tls_create(const struct store_options *options, struct err *err)
 {
-	err_set(err, "Redis URL: rediss:// needs TLS in hiredis, which this build lacks (libhiredis 1.x with libhiredis_ssl, "
+	err_set(err, "Redis URL: rediss:// needs TLS in hiredis, which this build lacks (libhiredis 1.x with "
+		     "libhiredis_ssl, "
 		     "Debian 13); use redis:// or unix://, or a TLS tunnel");
 	return NULL;
 }

@@ -10,11 +10,12 @@
  *          ^ userinfo     ^        ^
  *   unix:///path?db=N&user=U&password=P
  *
- * All mistakes go into one text. What stands in the URL is quoted only where no password can be in it: a forgotten %2F in a
- * password makes the rest of it look like a host or a database, so nothing is quoted as long as an @ follows.
+ * All mistakes go into one text. What stands in the URL is quoted only where no password can be in it: a
+ * forgotten %2F in a password makes the rest of it look like a host or a database, so nothing is quoted as
+ * long as an @ follows.
  */
-#define SOCKET_PATH_MAX 107   /* sun_path without its NUL */
-#define DB_MAX          1000000
+#define SOCKET_PATH_MAX 107 /* sun_path without its NUL */
+#define DB_MAX		1000000
 
 struct mistakes {
 	size_t used;
@@ -53,7 +54,10 @@ static char *decode(struct str text, const char *what, struct mistakes *m)
 		int high = i + 1 < text.len ? hex(text.at[i + 1]) : -1;
 		int low = i + 2 < text.len ? hex(text.at[i + 2]) : -1;
 		if (high < 0 || low < 0 || (high == 0 && low == 0)) {
-			mistake(m, "%s: a %% must be followed by two hexadecimal digits, not 00 (a %% itself is %%25)", what);
+			mistake(m,
+				"%s: a %% must be followed by two hexadecimal digits, not 00 (a %% itself is "
+				"%%25)",
+				what);
 			break;
 		}
 		out[n++] = (char)(high * 16 + low);
@@ -83,7 +87,8 @@ static struct str until(struct str text, const char *any)
 
 static struct str after(struct str text, size_t skip)
 {
-	return skip > text.len ? (struct str){text.at + text.len, 0} : (struct str){text.at + skip, text.len - skip};
+	return skip > text.len ? (struct str){text.at + text.len, 0}
+			       : (struct str){text.at + skip, text.len - skip};
 }
 
 static bool holds_at(struct str text)
@@ -138,15 +143,18 @@ static void parse_db(struct store_url *url, struct str text, struct mistakes *m)
 	if (url->db >= 0)
 		return;
 	if (holds_at(text))
-		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and %%40");
+		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
+			   "%%40");
 	else
-		mistake(m, "the database must be a number, not `%.*s`", (int)(text.len < 40 ? text.len : 40), text.at);
+		mistake(m, "the database must be a number, not `%.*s`", (int)(text.len < 40 ? text.len : 40),
+			text.at);
 }
 
 static void parse_parameters(struct store_url *url, struct str query, struct mistakes *m)
 {
 	while (query.len) {
-		struct str pair = until(query, "&"), name = until(pair, "="), value = after(pair, name.len + 1);
+		struct str pair = until(query, "&"), name = until(pair, "="),
+			   value = after(pair, name.len + 1);
 		query = after(query, pair.len + 1);
 		if (str_is(name, "db"))
 			parse_db(url, value, m);
@@ -155,7 +163,8 @@ static void parse_parameters(struct store_url *url, struct str query, struct mis
 		else if (str_is(name, "password") && value.len)
 			replace(&url->password, decode(value, "password", m));
 		else
-			mistake(m, "after `?` only db=N, user=NAME and password=TEXT, joined by `&`, are known");
+			mistake(m,
+				"after `?` only db=N, user=NAME and password=TEXT, joined by `&`, are known");
 	}
 }
 
@@ -189,7 +198,8 @@ static void parse_tcp(struct store_url *url, struct str rest, struct mistakes *m
 	}
 	struct str tail = after(rest, authority.len);
 	if (holds_at(tail)) {
-		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and %%40");
+		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
+			   "%%40");
 		return;
 	}
 	parse_host(url, host, m);
@@ -214,8 +224,10 @@ bool store_url_parse(struct store_url *url, const char *text, struct err *err)
 	} else if (strncmp(all.at, "redis://", 8) == 0 || strncmp(all.at, "rediss://", 9) == 0) {
 		url->tls = all.at[5] == 's';
 		parse_tcp(url, after(all, url->tls ? 9 : 8), &m);
-		snprintf(url->address, sizeof url->address, strchr(url->host ? url->host : "", ':') ?
-			 "[%.200s]:%d, database %d" : "%.200s:%d, database %d", url->host ? url->host : "", url->port, url->db);
+		snprintf(url->address, sizeof url->address,
+			 strchr(url->host ? url->host : "", ':') ? "[%.200s]:%d, database %d"
+								 : "%.200s:%d, database %d",
+			 url->host ? url->host : "", url->port, url->db);
 	} else {
 		mistake(&m, "must begin with redis://, rediss:// or unix://");
 	}

@@ -15,7 +15,7 @@
 
 static struct metrics *metrics;
 static struct http *http;
-static const char *const *not_ready;   /* NULL-ended */
+static const char *const *not_ready; /* NULL-ended */
 
 static char *give_metrics(void *context, size_t *len)
 {
@@ -40,7 +40,8 @@ static const char *curl(const char *options, const char *path)
 {
 	static char out[65536];
 	char command[300];
-	snprintf(command, sizeof command, "curl -s -m 10 -w '%%{http_code} %%{content_type}' %s http://127.0.0.1:%u%s", options,
+	snprintf(command, sizeof command,
+		 "curl -s -m 10 -w '%%{http_code} %%{content_type}' %s http://127.0.0.1:%u%s", options,
 		 http_port(http), path);
 	FILE *run = popen(command, "r");
 	assert_non_null(run);
@@ -60,8 +61,10 @@ static void pages_are_answered(void **state)
 		{"", "/healthz?x=1", "alive\n200 text/plain; charset=utf-8"},
 		{"", "/", "here are /metrics, /healthz and /readyz\n404 text/plain; charset=utf-8"},
 		{"", "/metrics/", "here are /metrics, /healthz and /readyz\n404 text/plain; charset=utf-8"},
-		{"-X POST -d hello", "/metrics", "only GET and HEAD are answered here\n405 text/plain; charset=utf-8"},
-		{"-X DELETE", "/healthz", "only GET and HEAD are answered here\n405 text/plain; charset=utf-8"},
+		{"-X POST -d hello", "/metrics",
+		 "only GET and HEAD are answered here\n405 text/plain; charset=utf-8"},
+		{"-X DELETE", "/healthz",
+		 "only GET and HEAD are answered here\n405 text/plain; charset=utf-8"},
 	};
 	not_ready = NULL;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -75,10 +78,12 @@ static void pages_are_answered(void **state)
 
 static void not_ready_says_why(void **state)
 {
-	static const char *const two[] = {"Redis at h:6379: Connection refused", "refill: \"12 %\"\n\\", NULL};
+	static const char *const two[] = {"Redis at h:6379: Connection refused", "refill: \"12 %\"\n\\",
+					  NULL};
 	not_ready = two;
-	assert_string_equal(curl("", "/readyz"), "{\"ready\":false,\"reasons\":[\"Redis at h:6379: Connection refused\","
-						 "\"refill: \\\"12 %\\\"\\u000a\\\\\"]}\n503 application/json");
+	assert_string_equal(curl("", "/readyz"),
+			    "{\"ready\":false,\"reasons\":[\"Redis at h:6379: Connection refused\","
+			    "\"refill: \\\"12 %\\\"\\u000a\\\\\"]}\n503 application/json");
 	static const char *many[200];
 	for (int i = 0; i < 199; i++)
 		many[i] = "a reason that is somewhat longer than others, so that not all of them can be said";
@@ -101,7 +106,8 @@ static void metrics_pass_promtool(void **state)
 	assert_non_null(strstr(curl("", "/metrics"), "\ncorridor_edits_total 41\n"));
 	assert_non_null(strstr(curl("", "/metrics"), "200 text/plain; version=0.0.4; charset=utf-8"));
 	char command[200];
-	snprintf(command, sizeof command, "curl -s http://127.0.0.1:%u/metrics | promtool check metrics", http_port(http));
+	snprintf(command, sizeof command, "curl -s http://127.0.0.1:%u/metrics | promtool check metrics",
+		 http_port(http));
 	assert_int_equal(system(command), 0);
 }
 
@@ -112,10 +118,12 @@ static void addresses_that_cannot_be_had_are_named(void **state)
 	const struct {
 		const char *listen, *says;
 	} rows[] = {
-		{"", "is not HOST:PORT"},        {"localhost", "is not HOST:PORT"},  {"localhost:", "is not HOST:PORT"},
-		{"h:x", "is not HOST:PORT"},     {"h:70000", "is not HOST:PORT"},    {"h:-1", "is not HOST:PORT"},
-		{"::1:9464", "[ADDRESS]:PORT"},  {"[::1:9464", "[ADDRESS]:PORT"},    {taken, "another corridor"},
-		{"192.0.2.1:9464", "192.0.2.1"}, {"no such host:1", "no such host"}, {"OFF", "is not HOST:PORT"},
+		{"", "is not HOST:PORT"},	    {"localhost", "is not HOST:PORT"},
+		{"localhost:", "is not HOST:PORT"}, {"h:x", "is not HOST:PORT"},
+		{"h:70000", "is not HOST:PORT"},    {"h:-1", "is not HOST:PORT"},
+		{"::1:9464", "[ADDRESS]:PORT"},	    {"[::1:9464", "[ADDRESS]:PORT"},
+		{taken, "another corridor"},	    {"192.0.2.1:9464", "192.0.2.1"},
+		{"no such host:1", "no such host"}, {"OFF", "is not HOST:PORT"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct http_options options = {rows[i].listen};
@@ -128,7 +136,8 @@ static void addresses_that_cannot_be_had_are_named(void **state)
 		assert_null(other);
 	}
 	struct err err = {.set = false};
-	assert_true(http_check_listen("off", &err) && http_check_listen(":0", &err) && http_check_listen("[::]:1", &err));
+	assert_true(http_check_listen("off", &err) && http_check_listen(":0", &err) &&
+		    http_check_listen("[::]:1", &err));
 	assert_false(http_check_listen("off:", &err));
 }
 
@@ -151,7 +160,8 @@ static void stopping_does_not_wait_for_clients(void **state)
 	struct err err = {.set = false};
 	struct http *other;
 	assert_true(http_start(&other, &(struct http_options){"127.0.0.1:0"}, callbacks(), &err));
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(other)),
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)http_port(other)),
 				      .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int fds[2];
 	for (int i = 0; i < 2; i++) {

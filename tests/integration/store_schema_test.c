@@ -1,4 +1,5 @@
-/* What a full publish leaves in Redis, held against deploy/schema/ by _schema_check.py. Run from the repository's root. */
+/* What a full publish leaves in Redis, held against deploy/schema/ by _schema_check.py. Run from the
+ * repository's root. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -27,10 +28,16 @@ static void publish(struct store *store, struct str name, const int64_t scores[B
 
 static void fill(void)
 {
-	static const int64_t mixed[BINS] = {1, 3, 1, 0, 2, 7, 0, 1, 1, 3, 4}, none[BINS] = {0}, one[BINS] = {0, 1};
+	static const int64_t mixed[BINS] = {1, 3, 1, 0, 2, 7, 0, 1, 1, 3, 4}, none[BINS] = {0},
+			     one[BINS] = {0, 1};
 	static const int64_t many[BINS] = {900000000000, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
-	struct store_options options = {.url = redis_server_url(server), .prefix = "corridor", .timeout_ms = 2000, .retry_max_ms = 200,
-					.ttl_ms = 3600000, .in_flight_bytes = 65536, .retention_ms = 7200000,
+	struct store_options options = {.url = redis_server_url(server),
+					.prefix = "corridor",
+					.timeout_ms = 2000,
+					.retry_max_ms = 200,
+					.ttl_ms = 3600000,
+					.in_flight_bytes = 65536,
+					.retention_ms = 7200000,
 					.windows = touchpoint_windows};
 	struct err err = {.set = false};
 	struct store *store = store_create(&options, &err);
@@ -40,11 +47,15 @@ static void fill(void)
 	publish(store, STR("new:survey:5m"), mixed, false);
 	publish(store, STR(""), none, false);
 	publish(store, STR("100%"), one, true);
-	publish(store, STR("Stra\xc3\x9f" "e"), many, true);
+	publish(store,
+		STR("Stra\xc3\x9f"
+		    "e"),
+		many, true);
 	assert_true(store_health(store, &(struct store_health){11, 1700000000456, 0, "host-1", "0.1.0"}, 1));
 	struct store_position low = {1700000000000, 40};
 	struct store_field fields[2] = {{STR("checkout"), STR("\x01\xff\x00")}, {STR(":odd"), STR("x")}};
-	struct store_checkpoint c = {.partition = 11, .at = {1700000000123, 42}, .low = &low, .fields = fields, .fields_count = 2};
+	struct store_checkpoint c = {
+		.partition = 11, .at = {1700000000123, 42}, .low = &low, .fields = fields, .fields_count = 2};
 	struct store_token token = {.text = ""};
 	assert_int_equal(store_checkpoint(store, &c, &token), STORE_CHECKPOINT_WRITTEN);
 	store_destroy(store);
@@ -53,7 +64,8 @@ static void fill(void)
 static int check(void)
 {
 	char command[300];
-	snprintf(command, sizeof command, "python3 tests/integration/_schema_check.py %s >&2", redis_server_socket(server));
+	snprintf(command, sizeof command, "python3 tests/integration/_schema_check.py %s >&2",
+		 redis_server_socket(server));
 	int status = system(command);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -71,10 +83,14 @@ static void redis_holds_what_the_contract_says(void **state)
 static void what_is_not_in_the_contract_is_found(void **state)
 {
 	static const char *const rows[] = {
-		"HSET corridor:{checkout}:survey:5m nps x",    "HDEL corridor:{checkout}:survey:5m responses",
-		"HSET corridor:{checkout}:review:1h mood 1",   "PERSIST corridor:{checkout}:pos",
-		"SET corridor:{checkout}:verbatims x PX 9999", "SET corridor:{a}b}:pos x PX 9999",
-		"DEL corridor:health:11",                      "ZADD corridor:touchpoints 1.5 x",
+		"HSET corridor:{checkout}:survey:5m nps x",
+		"HDEL corridor:{checkout}:survey:5m responses",
+		"HSET corridor:{checkout}:review:1h mood 1",
+		"PERSIST corridor:{checkout}:pos",
+		"SET corridor:{checkout}:verbatims x PX 9999",
+		"SET corridor:{a}b}:pos x PX 9999",
+		"DEL corridor:health:11",
+		"ZADD corridor:touchpoints 1.5 x",
 	};
 	redisContext *redis = redisConnectUnix(redis_server_socket(server));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -17,7 +17,7 @@
 #define LOG_MS 1700000000123
 
 static struct redis_server *server;
-static redisContext *reader;      /* what a reader would see */
+static redisContext *reader; /* what a reader would see */
 static const int64_t scores[BINS] = {1, 0, 0, 0, 0, 2, 0, 1, 1, 3, 4};
 
 static void reader_connect(void)
@@ -60,8 +60,14 @@ static const char *text_of(redisReply *reply)
 
 static struct store_options options_of(const char *url)
 {
-	return (struct store_options){.url = url, .prefix = "corridor", .timeout_ms = 300, .retry_max_ms = 200, .ttl_ms = 3600000,
-				      .in_flight_bytes = 65536, .retention_ms = 7200000, .windows = touchpoint_windows};
+	return (struct store_options){.url = url,
+				      .prefix = "corridor",
+				      .timeout_ms = 300,
+				      .retry_max_ms = 200,
+				      .ttl_ms = 3600000,
+				      .in_flight_bytes = 65536,
+				      .retention_ms = 7200000,
+				      .windows = touchpoint_windows};
 }
 
 static struct store *open_patient(int64_t timeout_ms)
@@ -127,7 +133,7 @@ static void what_is_published_can_be_read(void **state)
 	assert_string_equal(SEE("HGET corridor:{checkout}:relationship:series:1h 1699999986000"), "2,4,1");
 	assert_string_equal(SEE("GET corridor:{checkout}:pos"), "1700000000123 7 1700000001000");
 	assert_string_equal(SEE("ZSCORE corridor:touchpoints checkout"), "1699999999623");
-	assert_string_equal(SEE("DBSIZE"), "26");   /* 4 ledgers x 3 windows x 2, pos, touchpoints */
+	assert_string_equal(SEE("DBSIZE"), "26"); /* 4 ledgers x 3 windows x 2, pos, touchpoints */
 	no_key_lives_for_ever();
 	store_destroy(store);
 }
@@ -138,11 +144,18 @@ static void an_older_position_is_refused(void **state)
 		int64_t log_ms, offset, to_shift_ms;
 		enum store_outcome want;
 	} rows[] = {
-		{LOG_MS, 9, 0, STORE_FRESH},          {LOG_MS, 9, 0, STORE_WRITTEN},       {LOG_MS, 8, 0, STORE_REFUSED},
-		{LOG_MS - 1, 99, 0, STORE_REFUSED},   {LOG_MS, 9, -1000, STORE_REFUSED},   {LOG_MS, 9, 1000, STORE_WRITTEN},
-		{LOG_MS, 9, 0, STORE_REFUSED},        {LOG_MS, 10, 0, STORE_WRITTEN},      {LOG_MS + 1, 0, 0, STORE_WRITTEN},
-		{LOG_MS + 10000, 100, 0, STORE_WRITTEN},   /* 100 > 99 as numbers, not as texts */
-		{LOG_MS + 10000, 99, 0, STORE_REFUSED}, {LOG_MS + 10000, 9007199254740991, 0, STORE_WRITTEN},
+		{LOG_MS, 9, 0, STORE_FRESH},
+		{LOG_MS, 9, 0, STORE_WRITTEN},
+		{LOG_MS, 8, 0, STORE_REFUSED},
+		{LOG_MS - 1, 99, 0, STORE_REFUSED},
+		{LOG_MS, 9, -1000, STORE_REFUSED},
+		{LOG_MS, 9, 1000, STORE_WRITTEN},
+		{LOG_MS, 9, 0, STORE_REFUSED},
+		{LOG_MS, 10, 0, STORE_WRITTEN},
+		{LOG_MS + 1, 0, 0, STORE_WRITTEN},
+		{LOG_MS + 10000, 100, 0, STORE_WRITTEN}, /* 100 > 99 as numbers, not as texts */
+		{LOG_MS + 10000, 99, 0, STORE_REFUSED},
+		{LOG_MS + 10000, 9007199254740991, 0, STORE_WRITTEN},
 		{LOG_MS + 10000, 9007199254740990, 0, STORE_REFUSED},
 	};
 	struct store *store = open_store();
@@ -157,7 +170,8 @@ static void an_older_position_is_refused(void **state)
 		if (publish(store, &t) != rows[i].want)
 			fail_msg("row %zu", i);
 		snprintf(want, sizeof want, "%zu", i + 1);
-		assert_string_equal(SEE("HGET corridor:{x}:survey:1h responses"), rows[i].want == STORE_REFUSED ? before : want);
+		assert_string_equal(SEE("HGET corridor:{x}:survey:1h responses"),
+				    rows[i].want == STORE_REFUSED ? before : want);
 	}
 	struct store_stats stats = store_stats(store);
 	assert_int_equal(stats.refused, 6);
@@ -181,7 +195,7 @@ static void a_hash_is_replaced_as_a_whole(void **state)
 	assert_string_equal(SEE("HGET corridor:{x}:survey:5m nps"), "(nil)");
 	assert_string_equal(SEE("HGET corridor:{x}:survey:5m responses"), "0");
 	assert_string_equal(SEE("HLEN corridor:{x}:survey:series:5m"), "1");
-	assert_string_equal(SEE("HLEN corridor:{x}:survey:series:1h"), "4");   /* was not due: stays */
+	assert_string_equal(SEE("HLEN corridor:{x}:survey:series:1h"), "4"); /* was not due: stays */
 	assert_string_equal(SEE("EXISTS corridor:{x}:survey:today"), "0");
 	assert_string_equal(SEE("EXISTS corridor:{x}:survey:series:today"), "0");
 	no_key_lives_for_ever();
@@ -199,15 +213,15 @@ static void an_empty_touchpoint_leaves(void **state)
 	touchpoint_empty(&t);
 	t.publication.offset = 0;
 	assert_int_equal(publish(store, &t), STORE_REFUSED);
-	assert_string_equal(SEE("ZCARD corridor:touchpoints"), "2");   /* a paused owner removes nobody */
+	assert_string_equal(SEE("ZCARD corridor:touchpoints"), "2"); /* a paused owner removes nobody */
 	t.publication.offset = 2;
 	assert_int_equal(publish(store, &t), STORE_WRITTEN);
 	assert_string_equal(SEE("ZSCORE corridor:touchpoints x"), "(nil)");
 	assert_string_equal(SEE("ZCARD corridor:touchpoints"), "1");
-	assert_string_equal(SEE("DBSIZE"), "27");   /* y's 26 and the position of x */
+	assert_string_equal(SEE("DBSIZE"), "27"); /* y's 26 and the position of x */
 	t.publication.windows_count = 0;
 	t.publication.offset = 3;
-	assert_int_equal(publish(store, &t), STORE_WRITTEN);   /* nothing due at all */
+	assert_int_equal(publish(store, &t), STORE_WRITTEN); /* nothing due at all */
 	assert_int_equal(publish(store, &t), STORE_WRITTEN);
 	/* y has been quiet for longer than the tallies are kept: nobody can know it any more */
 	touchpoint_make(&late, STR("z"), LOG_MS + 7200000, 9, scores);
@@ -239,7 +253,10 @@ static void odd_names_stay_one_touchpoint_each(void **state)
 		{STR("100%"), STR("corridor:{100%25}:pos")},
 		{STR("line\nbreak"), STR("corridor:{line%0Abreak}:pos")},
 		{STR("nul\0byte"), STR("corridor:{nul%00byte}:pos")},
-		{STR("B\xc3\xbc" "cher & Co. \"x\""), STR("corridor:{B\xc3\xbc" "cher & Co. \"x\"}:pos")},
+		{STR("B\xc3\xbc"
+		     "cher & Co. \"x\""),
+		 STR("corridor:{B\xc3\xbc"
+		     "cher & Co. \"x\"}:pos")},
 		{STR("%s%n%b"), STR("corridor:{%25s%25n%25b}:pos")},
 		{STR(":pos"), STR("corridor:{:pos}:pos")},
 	};
@@ -249,7 +266,8 @@ static void odd_names_stay_one_touchpoint_each(void **state)
 		touchpoint_make(&t, rows[i].name, LOG_MS, 1, scores);
 		assert_int_equal(publish(store, &t), STORE_FRESH);
 		assert_string_equal(SEE("EXISTS %b", rows[i].key.at, rows[i].key.len), "1");
-		assert_string_not_equal(SEE("ZSCORE corridor:touchpoints %b", rows[i].name.at, rows[i].name.len), "(nil)");
+		assert_string_not_equal(
+			SEE("ZSCORE corridor:touchpoints %b", rows[i].name.at, rows[i].name.len), "(nil)");
 	}
 	assert_string_equal(SEE("ZCARD corridor:touchpoints"), "8");
 	store_destroy(store);
@@ -262,7 +280,7 @@ static void each_publish_is_announced_once(void **state)
 	freeReplyObject(redisCommand(listener, "SUBSCRIBE corridor:changes"));
 	struct touchpoint t[2];
 	touchpoint_make(&t[0], STR("a{1}"), LOG_MS, 5, scores);
-	touchpoint_make(&t[1], STR("a{1}"), LOG_MS, 4, scores);   /* refused: no news */
+	touchpoint_make(&t[1], STR("a{1}"), LOG_MS, 4, scores); /* refused: no news */
 	publish(store, &t[0]);
 	publish(store, &t[1]);
 	t[0].publication.touchpoint = STR("b");
@@ -277,7 +295,8 @@ static void each_publish_is_announced_once(void **state)
 	store_destroy(store);
 }
 
-/* More than what may be in flight, more than an index portion; and scripts that somebody flushed away meanwhile. */
+/* More than what may be in flight, more than an index portion; and scripts that somebody flushed away
+ * meanwhile. */
 static void many_touchpoints_in_one_batch(void **state)
 {
 	enum { N = 2500 };
@@ -285,7 +304,7 @@ static void many_touchpoints_in_one_batch(void **state)
 	struct touchpoint *t = calloc(N, sizeof *t);
 	struct publication *list = calloc(N, sizeof *list);
 	enum store_outcome *outcomes = calloc(N, sizeof *outcomes);
-	char (*names)[16] = calloc(N, sizeof *names);
+	char(*names)[16] = calloc(N, sizeof *names);
 	for (int i = 0; i < N; i++) {
 		snprintf(names[i], sizeof names[i], "t%d", i);
 		touchpoint_make(&t[i], str_of(names[i]), LOG_MS, 1, scores);
@@ -309,7 +328,8 @@ static void many_touchpoints_in_one_batch(void **state)
 	store_destroy(store);
 }
 
-/* What one call has no time for is said to have failed; the connection lives on, and the next call goes on. */
+/* What one call has no time for is said to have failed; the connection lives on, and the next call goes
+ * on. */
 static void a_batch_that_is_too_large_ends_in_time(void **state)
 {
 	enum { N = 20000 };
@@ -331,7 +351,8 @@ static void a_batch_that_is_too_large_ends_in_time(void **state)
 
 /* ---- health, losses, outages ---- */
 
-static const struct store_health health[2] = {{0, 1700000000000, 12, "i-1", "0.1.0"}, {3, 1700000000001, 0, "i-1", "0.1.0"}};
+static const struct store_health health[2] = {{0, 1700000000000, 12, "i-1", "0.1.0"},
+					      {3, 1700000000001, 0, "i-1", "0.1.0"}};
 
 static void health_is_there_for_ten_seconds(void **state)
 {
@@ -358,7 +379,7 @@ static void an_emptied_redis_is_noticed(void **state)
 	freeReplyObject(ask("FLUSHALL"));
 	assert_true(store_health(store, health, 2));
 	assert_true(store_take_lost(store));
-	assert_false(store_take_lost(store));   /* said once */
+	assert_false(store_take_lost(store)); /* said once */
 	assert_true(store_health(store, health, 2));
 	assert_false(store_take_lost(store));
 	assert_int_equal(store_stats(store).losses, 1);
@@ -377,12 +398,12 @@ static void a_redis_that_died_is_found_again(void **state)
 	assert_non_null(strstr(store_error(store), redis_server_socket(server)));
 	int64_t began_ms = now_ms();
 	for (int i = 0; i < 1000; i++)
-		publish(store, &t);   /* between two attempts nothing is tried */
+		publish(store, &t); /* between two attempts nothing is tried */
 	assert_true(now_ms() - began_ms < 150);
 	assert_true(store_stats(store).failures < 10);
 	redis_server_again(server);
 	reader_connect();
-	usleep(250000);   /* longer than the back-off */
+	usleep(250000); /* longer than the back-off */
 	assert_int_equal(publish(store, &t), STORE_FRESH);
 	assert_true(store_up(store));
 	assert_string_equal(store_error(store), "");
@@ -417,7 +438,7 @@ static void a_slow_redis_holds_nobody_up(void **state)
 		redisBufferWrite(reader, &done);
 	usleep(50000);
 	int64_t began_ms = now_ms();
-	assert_int_equal(publish(store, &t), STORE_FAILED);   /* waits for the time-out: 300 ms */
+	assert_int_equal(publish(store, &t), STORE_FAILED); /* waits for the time-out: 300 ms */
 	assert_non_null(strstr(store_error(store), "no answer within 300 ms"));
 	int64_t took_ms = now_ms() - began_ms;
 	assert_true(took_ms >= 250 && took_ms < 600);
@@ -440,7 +461,7 @@ static void a_full_redis_is_explained(void **state)
 	assert_non_null(strstr(store_error(store), "maxmemory"));
 	assert_false(store_up(store));
 	freeReplyObject(ask("CONFIG SET maxmemory 0"));
-	assert_int_equal(publish(store, &t), STORE_WRITTEN);   /* at once: the connection was never in doubt */
+	assert_int_equal(publish(store, &t), STORE_WRITTEN); /* at once: the connection was never in doubt */
 	store_destroy(store);
 }
 
@@ -460,7 +481,7 @@ int main(void)
 		puts("skipped: no redis-server here");
 		return 77;
 	}
-	signal(SIGPIPE, SIG_IGN);   /* as the program does */
+	signal(SIGPIPE, SIG_IGN); /* as the program does */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_published_can_be_read, set_up),
 		cmocka_unit_test_setup(an_older_position_is_refused, set_up),

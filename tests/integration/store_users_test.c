@@ -1,4 +1,5 @@
-/* deploy/redis/users.conf: what each of the three users may do, asked of a real server. Run from the repository's root. */
+/* deploy/redis/users.conf: what each of the three users may do, asked of a real server. Run from the
+ * repository's root. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -20,8 +21,14 @@ static struct store *open_as(const char *userinfo)
 {
 	char url[300];
 	snprintf(url, sizeof url, "unix://%s%s?db=0", userinfo, redis_server_socket(server));
-	struct store_options options = {.url = url, .prefix = "corridor", .timeout_ms = 2000, .retry_max_ms = 200, .ttl_ms = 3600000,
-					.in_flight_bytes = 65536, .retention_ms = 7200000, .windows = touchpoint_windows};
+	struct store_options options = {.url = url,
+					.prefix = "corridor",
+					.timeout_ms = 2000,
+					.retry_max_ms = 200,
+					.ttl_ms = 3600000,
+					.in_flight_bytes = 65536,
+					.retention_ms = 7200000,
+					.windows = touchpoint_windows};
 	struct err err = {.set = false};
 	struct store *store = store_create(&options, &err);
 	if (store == NULL)
@@ -51,7 +58,8 @@ static void the_program_may_do_all_that_it_does(void **state)
 	assert_true(store_health(store, &(struct store_health){0, 1, 2, "i", "v"}, 1));
 	struct store_position low = {1, 1};
 	struct store_field fields[2] = {{STR("checkout"), STR("x")}, {STR("gone"), {NULL, 0}}};
-	struct store_checkpoint c = {.at = {2, 2}, .low = &low, .replace = true, .fields = fields, .fields_count = 2};
+	struct store_checkpoint c = {
+		.at = {2, 2}, .low = &low, .replace = true, .fields = fields, .fields_count = 2};
 	struct store_token token = {.text = ""};
 	if (store_checkpoint(store, &c, &token) != STORE_CHECKPOINT_WRITTEN)
 		fail_msg("%s", store_error(store));
@@ -116,8 +124,8 @@ static void readers_see_what_they_may_and_nothing_else(void **state)
 		{0, "HGETALL corridor:state:{corridor:alerts}:0"},
 		{0, "HKEYS corridor:state:{corridor:alerts}:0"},
 		{0, "GET corridor:{checkout}:pos"},
-		{0, "GET corridor:{x:survey:y}:pos"},       /* names that would fool a glob, */
-		{0, "GET corridor:{x%7D:survey:y}:pos"},    /* did not the program encode braces */
+		{0, "GET corridor:{x:survey:y}:pos"}, /* names that would fool a glob, */
+		{0, "GET corridor:{x%7D:survey:y}:pos"}, /* did not the program encode braces */
 		{0, "HSET corridor:{checkout}:survey:5m nps 100"},
 		{0, "DEL corridor:{checkout}:survey:5m"},
 		{0, "PEXPIRE corridor:{checkout}:survey:5m 1"},
@@ -131,19 +139,22 @@ static void readers_see_what_they_may_and_nothing_else(void **state)
 		{0, "CONFIG GET *"},
 		{0, "ACL LIST"},
 		{0, "MONITOR"},
-		{3, "SUBSCRIBE corridor:changes"},          /* the last one: after it nothing else is allowed */
+		{3, "SUBSCRIBE corridor:changes"}, /* the last one: after it nothing else is allowed */
 	};
-	static const char *const users[][2] = {{"corridor-counters", "change-me-counters"}, {"corridor-comments", "change-me-comments"}};
+	static const char *const users[][2] = {{"corridor-counters", "change-me-counters"},
+					       {"corridor-comments", "change-me-comments"}};
 	for (int user = 0; user < 2; user++) {
 		redisContext *redis = redisConnectUnix(redis_server_socket(server));
 		freeReplyObject(redisCommand(redis, "AUTH %s %s", users[user][0], users[user][1]));
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 			redisReply *reply = raw(redis, rows[i].command);
 			assert_non_null(reply);
-			bool denied = reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0;
+			bool denied =
+				reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0;
 			bool may = rows[i].may & (user == 0 ? COUNTERS : COMMENTS);
 			if (denied == may || (may && reply->type == REDIS_REPLY_ERROR))
-				fail_msg("%s: %s: %s", users[user][0], rows[i].command, reply->str ? reply->str : "allowed");
+				fail_msg("%s: %s: %s", users[user][0], rows[i].command,
+					 reply->str ? reply->str : "allowed");
 			freeReplyObject(reply);
 		}
 		redisFree(redis);

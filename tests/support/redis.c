@@ -12,12 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 16
 #define START_MS      10000
 
 struct redis_server {
 	pid_t pid;
-	int guard;   /* the guard sees its end of this pipe close when we are gone */
+	int guard; /* the guard sees its end of this pipe close when we are gone */
 	char folder[32], socket[64], url[96];
 	char arguments[ARGUMENTS_MAX][200];
 	int arguments_count;
@@ -47,7 +47,8 @@ static void watch_over(struct redis_server *server)
 		setsid();
 		if (fork() != 0)
 			_exit(0);
-		for (int fd = 0; fd < 256; fd++) {   /* above all the runner's output pipe: it waits for its end */
+		for (int fd = 0; fd < 256;
+		     fd++) { /* above all the runner's output pipe: it waits for its end */
 			if (fd != ends[0])
 				close(fd);
 		}
@@ -77,9 +78,22 @@ static void run(struct redis_server *server)
 {
 	char log[64];
 	snprintf(log, sizeof log, "%s/log", server->folder);
-	const char *argv[24 + ARGUMENTS_MAX] = {"redis-server", "--port", "0", "--unixsocket", server->socket, "--save", "",
-						"--appendonly", "no", "--logfile", log, "--dir", server->folder,
-						"--enable-debug-command", "yes", NULL};
+	const char *argv[24 + ARGUMENTS_MAX] = {"redis-server",
+						"--port",
+						"0",
+						"--unixsocket",
+						server->socket,
+						"--save",
+						"",
+						"--appendonly",
+						"no",
+						"--logfile",
+						log,
+						"--dir",
+						server->folder,
+						"--enable-debug-command",
+						"yes",
+						NULL};
 	int n = 0;
 	while (argv[n])
 		n++;
@@ -118,7 +132,8 @@ struct redis_server *redis_server_start(const char *const arguments[])
 	snprintf(server->socket, sizeof server->socket, "%s/socket", server->folder);
 	snprintf(server->url, sizeof server->url, "unix://%s", server->socket);
 	for (int i = 0; arguments && arguments[i] && i < ARGUMENTS_MAX; i++)
-		snprintf(server->arguments[server->arguments_count++], sizeof server->arguments[0], "%s", arguments[i]);
+		snprintf(server->arguments[server->arguments_count++], sizeof server->arguments[0], "%s",
+			 arguments[i]);
 	watch_over(server);
 	run(server);
 	return server;

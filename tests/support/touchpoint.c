@@ -9,15 +9,19 @@ static void fill(struct window_reading *reading, enum ledger ledger, const int64
 		reading->bins[bin] = scores[bin];
 }
 
-void touchpoint_make(struct touchpoint *t, struct str name, int64_t log_ms, int64_t offset, const int64_t scores[BINS])
+void touchpoint_make(struct touchpoint *t, struct str name, int64_t log_ms, int64_t offset,
+		     const int64_t scores[BINS])
 {
-	*t = (struct touchpoint){.publication = {.touchpoint = name, .log_ms = log_ms, .offset = offset, .last_ms = log_ms - 500}};
+	*t = (struct touchpoint){
+		.publication = {
+			.touchpoint = name, .log_ms = log_ms, .offset = offset, .last_ms = log_ms - 500}};
 	int64_t to_ms = log_ms / 1000 * 1000 + 1000;
 	for (int i = 0; i < 4; i++)
 		t->panes[i] = (struct window_pane){to_ms - 5000 * (5 - i), {i, 2 * i, 1}};
 	for (unsigned i = 0; i < LEDGERS * 3; i++) {
 		struct publication_window *w = &t->windows[i];
-		*w = (struct publication_window){.ledger = (enum ledger)(i / 3), .which = i % 3, .panes = t->panes, .panes_count = 4};
+		*w = (struct publication_window){
+			.ledger = (enum ledger)(i / 3), .which = i % 3, .panes = t->panes, .panes_count = 4};
 		w->reading.from_ms = to_ms - 300000;
 		w->reading.to_ms = to_ms;
 		w->reading.before = (struct nps_counts){3, 2, 1};

@@ -8,7 +8,8 @@
 
 extern const char *const touchpoint_windows[];   /* "5m", "1h", "today", NULL */
 
-/* All windows of all ledgers, each with a series. Owns nothing: copy it nowhere, publication.windows points into it. */
+/* All windows of all ledgers, each with a series. Owns nothing: copy it nowhere, publication.windows
+ * points into it. */
 struct touchpoint {
 	struct window_pane panes[4];
 	struct publication_window windows[LEDGERS * 3];

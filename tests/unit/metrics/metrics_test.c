@@ -34,7 +34,8 @@ static void shards_are_summed(void **state)
 	metrics_add(a, METRIC_TALLIED, LEDGER_REVIEW, 5000000000);
 	has(metrics, "corridor_duplicates_total 8", true);
 	has(metrics, "corridor_dead_letters_total{reason=\"late\"} 2", true);
-	has(metrics, "corridor_dead_letters_total{reason=\"not_json\"} 0", true);   /* there from the start, for rate() */
+	has(metrics, "corridor_dead_letters_total{reason=\"not_json\"} 0",
+	    true); /* there from the start, for rate() */
 	has(metrics, "corridor_responses_tallied_total{ledger=\"review\"} 5000000000", true);
 	has(metrics, "corridor_build_info{version=\"1.2.3\"} 1", true);
 	assert_true(metrics_read(metrics, METRIC_DUPLICATES, METRIC_ONLY) == 8);
@@ -48,7 +49,8 @@ static void gauges_are_absent_until_they_have_a_value(void **state)
 	has(metrics, "# TYPE corridor_redis_up gauge", false);
 	metrics_put(a, METRIC_REDIS_UP, METRIC_ONLY, 0);
 	has(metrics, "corridor_redis_up 0", true);
-	unsigned p0 = metrics_label(metrics, METRIC_LAG, "surveys", "0"), p1 = metrics_label(metrics, METRIC_LAG, "surveys", "1");
+	unsigned p0 = metrics_label(metrics, METRIC_LAG, "surveys", "0"),
+		 p1 = metrics_label(metrics, METRIC_LAG, "surveys", "1");
 	assert_int_not_equal(p0, p1);
 	assert_int_equal(metrics_label(metrics, METRIC_LAG, "surveys", "0"), p0);
 	metrics_put(a, METRIC_LAG, p0, 12);
@@ -60,7 +62,7 @@ static void gauges_are_absent_until_they_have_a_value(void **state)
 	metrics_drop(a, METRIC_LAG, p0);
 	has(metrics, "corridor_consumer_lag_messages{topic=\"surveys\",partition=\"1\"} 7", true);
 	assert_true(isnan(metrics_read(metrics, METRIC_LAG, p0)));
-	metrics_put(a, METRIC_EVICTIONS, METRIC_ONLY, 9);   /* a counter that is kept elsewhere */
+	metrics_put(a, METRIC_EVICTIONS, METRIC_ONLY, 9); /* a counter that is kept elsewhere */
 	metrics_put(b, METRIC_EVICTIONS, METRIC_ONLY, 1);
 	has(metrics, "corridor_response_evictions_total 10", true);
 	metrics_destroy(metrics);
@@ -78,7 +80,8 @@ static void labels_are_escaped_and_bounded(void **state)
 		metrics_add(shard, METRIC_CONSUMED, metrics_label(metrics, METRIC_CONSUMED, topic, NULL), 1);
 	}
 	has(metrics, "corridor_messages_consumed_total{topic=\"t61\"} 1", true);
-	has(metrics, "corridor_messages_consumed_total{topic=\"other\"} 138", true);   /* 64 in all, the last one shared */
+	has(metrics, "corridor_messages_consumed_total{topic=\"other\"} 138",
+	    true); /* 64 in all, the last one shared */
 	metrics_destroy(metrics);
 }
 
@@ -86,14 +89,16 @@ static void a_histogram_is_cumulative(void **state)
 {
 	static const struct {
 		uint64_t us;
-		const char *first;   /* the first bucket that holds it */
-	} rows[] = {{0, "0.0005"}, {500, "0.0005"}, {501, "0.001"}, {100000, "0.1"}, {30000000, "30"}, {30000001, "+Inf"}};
+		const char *first; /* the first bucket that holds it */
+	} rows[] = {{0, "0.0005"},   {500, "0.0005"},  {501, "0.001"},
+		    {100000, "0.1"}, {30000000, "30"}, {30000001, "+Inf"}};
 	struct metrics *metrics = metrics_create("1");
 	struct metrics_shard *a = metrics_shard(metrics), *b = metrics_shard(metrics);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char line[100];
 		metrics_observe(i % 2 ? a : b, METRIC_COMMIT_SECONDS, rows[i].us);
-		snprintf(line, sizeof line, "corridor_commit_seconds_bucket{le=\"%s\"} %zu", rows[i].first, i + 1);
+		snprintf(line, sizeof line, "corridor_commit_seconds_bucket{le=\"%s\"} %zu", rows[i].first,
+			 i + 1);
 		has(metrics, line, true);
 	}
 	has(metrics, "corridor_commit_seconds_sum 60.101002", true);
@@ -137,11 +142,14 @@ static void promtool_accepts_the_text(void **state)
 	}
 	struct metrics *metrics = metrics_create("1.2.3");
 	struct metrics_shard *shard = metrics_shard(metrics);
-	metrics_add(shard, METRIC_CONSUMED, metrics_label(metrics, METRIC_CONSUMED, "a \"b\" \\ \n \xc3\xbc", NULL), 1);
+	metrics_add(shard, METRIC_CONSUMED,
+		    metrics_label(metrics, METRIC_CONSUMED, "a \"b\" \\ \n \xc3\xbc", NULL), 1);
 	metrics_put(shard, METRIC_LAG, metrics_label(metrics, METRIC_LAG, "surveys", "3"), 1e17);
-	metrics_put(shard, METRIC_LOG_LAG_SECONDS, metrics_label(metrics, METRIC_LOG_LAG_SECONDS, "0", NULL), 0.125);
-	static const enum metric gauges[] = {METRIC_RESPONSES,   METRIC_RESPONSES_CAPACITY, METRIC_RESPONSES_BYTES, METRIC_TOUCHPOINTS,
-					     METRIC_SLOTS,       METRIC_WINDOW_BYTES,       METRIC_REDIS_UP,        METRIC_PUBLISH_BACKLOG};
+	metrics_put(shard, METRIC_LOG_LAG_SECONDS, metrics_label(metrics, METRIC_LOG_LAG_SECONDS, "0", NULL),
+		    0.125);
+	static const enum metric gauges[] = {
+		METRIC_RESPONSES, METRIC_RESPONSES_CAPACITY, METRIC_RESPONSES_BYTES, METRIC_TOUCHPOINTS,
+		METRIC_SLOTS,	  METRIC_WINDOW_BYTES,	     METRIC_REDIS_UP,	     METRIC_PUBLISH_BACKLOG};
 	for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
 		metrics_put(shard, gauges[i], METRIC_ONLY, 1.5);
 	size_t len;
@@ -149,7 +157,7 @@ static void promtool_accepts_the_text(void **state)
 	FILE *promtool = popen("promtool check metrics 2>&1", "w");
 	assert_non_null(promtool);
 	assert_int_equal(fwrite(text, 1, len, promtool), len);
-	assert_int_equal(pclose(promtool), 0);   /* 3: a lint, printed above */
+	assert_int_equal(pclose(promtool), 0); /* 3: a lint, printed above */
 	free(text);
 	metrics_destroy(metrics);
 }

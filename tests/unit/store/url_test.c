@@ -27,14 +27,16 @@ static void urls_are_read(void **state)
 		{"redis://h?db=3", "h", NULL, NULL, NULL, 6379, 3, false, "h:6379, database 3"},
 		{"redis://:pw@h:6380/2", "h", NULL, NULL, "pw", 6380, 2, false, "h:6380, database 2"},
 		{"redis://me:pw@h", "h", NULL, "me", "pw", 6379, 0, false, "h:6379, database 0"},
-		{"rediss://me:p%40%2F%3a%25w@redis.example:6380", "redis.example", NULL, "me", "p@/:%w", 6380, 0, true,
-		 "redis.example:6380, database 0"},
+		{"rediss://me:p%40%2F%3a%25w@redis.example:6380", "redis.example", NULL, "me", "p@/:%w", 6380,
+		 0, true, "redis.example:6380, database 0"},
 		{"redis://me:a@b@h", "h", NULL, "me", "a@b", 6379, 0, false, "h:6379, database 0"},
 		{"redis://me:a:b@h", "h", NULL, "me", "a:b", 6379, 0, false, "h:6379, database 0"},
 		{"redis://[::1]:7/1", "::1", NULL, NULL, NULL, 7, 1, false, "[::1]:7, database 1"},
 		{"redis://me@h", "h", NULL, "me", NULL, 6379, 0, false, "h:6379, database 0"},
-		{"unix:///run/r.sock", NULL, "/run/r.sock", NULL, NULL, 0, 0, false, "/run/r.sock, database 0"},
-		{"unix:///a%20b?db=4&user=u%26&password=p%3D", NULL, "/a b", "u&", "p=", 0, 4, false, "/a b, database 4"},
+		{"unix:///run/r.sock", NULL, "/run/r.sock", NULL, NULL, 0, 0, false,
+		 "/run/r.sock, database 0"},
+		{"unix:///a%20b?db=4&user=u%26&password=p%3D", NULL, "/a b", "u&", "p=", 0, 4, false,
+		 "/a b, database 4"},
 		{"unix://u:p@/s", NULL, "/s", "u", "p", 0, 0, false, "/s, database 0"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -90,7 +92,8 @@ static void every_mistake_is_named(void **state)
 			fail_msg("`%s` was taken", rows[i].text);
 		for (int k = 0; k < 3 && rows[i].says[k]; k++) {
 			if (strstr(err.text, rows[i].says[k]) == NULL)
-				fail_msg("`%s`: `%s` does not say `%s`", rows[i].text, err.text, rows[i].says[k]);
+				fail_msg("`%s`: `%s` does not say `%s`", rows[i].text, err.text,
+					 rows[i].says[k]);
 		}
 	}
 }
@@ -99,9 +102,10 @@ static void every_mistake_is_named(void **state)
 static void no_mistake_quotes_the_password(void **state)
 {
 	static const char *const rows[] = {
-		"redis://me:/hunter2@h:6379/0",  "redis://me:x/hunter2@h",     "redis://me:x?hunter2@h/x", "redis://me:x#hunter2@h/1",
-		"redis://me:%hunter2@h",         "redis://:hunter2@h:port/x",  "unix:///s?password=%hunter2", "unix://me:hunter2@relative",
-		"http://me:hunter2@h",           "redis://me:x?db=hunter2@h",  "unix:///s?db=hunter2@",
+		"redis://me:/hunter2@h:6379/0", "redis://me:x/hunter2@h",     "redis://me:x?hunter2@h/x",
+		"redis://me:x#hunter2@h/1",	"redis://me:%hunter2@h",      "redis://:hunter2@h:port/x",
+		"unix:///s?password=%hunter2",	"unix://me:hunter2@relative", "http://me:hunter2@h",
+		"redis://me:x?db=hunter2@h",	"unix:///s?db=hunter2@",
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct err err = {.set = false};
@@ -131,11 +135,16 @@ static void creating_checks_what_it_is_given(void **state)
 		{"redis://h", "corridor", NULL, NULL},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct store_options options = {.url = rows[i].url, .prefix = rows[i].prefix, .password_file = rows[i].password_file,
-						.timeout_ms = 100, .retention_ms = 1000, .windows = windows};
+		struct store_options options = {.url = rows[i].url,
+						.prefix = rows[i].prefix,
+						.password_file = rows[i].password_file,
+						.timeout_ms = 100,
+						.retention_ms = 1000,
+						.windows = windows};
 		struct err err = {.set = false};
 		struct store *store = store_create(&options, &err);
-		if ((store == NULL) != (rows[i].says != NULL) || (store == NULL && strstr(err.text, rows[i].says) == NULL))
+		if ((store == NULL) != (rows[i].says != NULL) ||
+		    (store == NULL && strstr(err.text, rows[i].says) == NULL))
 			fail_msg("%s: %s", rows[i].url, err.set ? err.text : "taken");
 		store_destroy(store);
 	}
