@@ -235,6 +235,7 @@ static void commit(struct lane *lane)
 void *lane_committer(void *context)
 {
 	struct lane *lane = context;
+	pipeline_name_thread("commit", lane->number);
 	pthread_mutex_lock(&lane->lock);
 	for (;;) {
 		while (lane->commit_state != COMMIT_HANDED && !lane->committer_stop)

@@ -366,6 +366,7 @@ static bool init_producer(struct lane *lane)
 static void *lane_main(void *context)
 {
 	struct lane *lane = context;
+	pipeline_name_thread("lane", lane->number);
 	if (init_producer(lane))
 		while (!atomic_load(&lane->stop) && !lane->give_up)
 			step(lane);

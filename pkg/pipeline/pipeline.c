@@ -1,5 +1,6 @@
 #include "pipeline/pipeline_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,13 @@ void pipeline_give_up(struct pipeline *p, const struct err *err)
 int64_t pipeline_now(const struct pipeline *p)
 {
 	return os_clock_ms(p->clock);
+}
+
+void pipeline_name_thread(const char *role, unsigned number)
+{
+	char name[16];
+	snprintf(name, sizeof name, "%s %u", role, number);
+	pthread_setname_np(pthread_self(), name);
 }
 
 static bool ensure_topics(struct pipeline *p, struct err *err)

@@ -29,6 +29,7 @@ struct pipeline {
 
 void pipeline_give_up(struct pipeline *, const struct err *);   /* any thread: the process has to end */
 int64_t pipeline_now(const struct pipeline *);
+void pipeline_name_thread(const char *role, unsigned number);   /* of the calling thread: "lane 0" in ps, top, perf */
 
 /* ---- lane.c, commit.c, refill.c: on the lane's thread ---- */
 

@@ -214,6 +214,7 @@ static void work(struct publisher *pub, struct parcel *parcel)
 static void *publisher_main(void *context)
 {
 	struct publisher *pub = context;
+	pipeline_name_thread("publish", 0);
 	for (;;) {
 		struct parcel *parcel = next_ready(pub);
 		if (parcel)

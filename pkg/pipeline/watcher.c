@@ -393,6 +393,7 @@ static void *watcher_main(void *context)
 {
 	struct watcher *w = context;
 	bool fine = true;
+	pipeline_name_thread("watch", 0);
 	while (fine && !atomic_load(&w->drain))
 		fine = step(w);
 	if (fine)
