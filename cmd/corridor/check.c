@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "check_live.h"
 #include "config/config.h"
 
 static bool number_from(const char *text, double max, double *out)
@@ -13,7 +14,7 @@ static bool number_from(const char *text, double max, double *out)
 	return option_set(&row, str_of(text), out, &pool, &err);
 }
 
-static int check(const char *path, const struct config_load_assumed *assumed)
+static int check(const char *path, const struct config_load_assumed *assumed, int64_t live)
 {
 	struct config_report report = {0};
 	struct config *config = config_load(path, CONFIG_FOR_RUN, &report);
@@ -26,9 +27,12 @@ static int check(const char *path, const struct config_load_assumed *assumed)
 	}
 	config_report_release(&report);
 	printf("%s: no mistakes\n\n", path);
-	config_print_costs(config, assumed, stdout);
+	struct err err = {0};
+	if (live == 0)
+		config_print_costs(config, assumed, stdout);
+	bool fine = live == 0 || check_live(config, live, &err);
 	config_destroy(config);
-	return EXIT_FINE;
+	return fine ? EXIT_FINE : command_failed(&command_check, &err);
 }
 
 static int check_run(int argc, char **argv)
@@ -37,9 +41,13 @@ static int check_run(int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"rate", required_argument, NULL, 'r'},
 		{"touchpoints", required_argument, NULL, 't'},
+		{"live", no_argument, NULL, 'l'},
+		{"last", required_argument, NULL, 'n'},
 		{0},
 	};
 	const char *path = NULL;
+	bool live = false;
+	double last = 1000;
 	struct config_load_assumed assumed = {.responses_per_s = 100, .name_bytes = 24};
 	int c;
 	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -55,6 +63,11 @@ static int check_run(int argc, char **argv)
 				return command_usage(&command_check, "--touchpoints is a number, not '%s'",
 						     optarg);
 			break;
+		case 'l': live = true; break;
+		case 'n':
+			if (!number_from(optarg, 1e6, &last) || last < 1)
+				return command_usage(&command_check, "--last is a number of messages, not '%s'", optarg);
+			break;
 		default: return EXIT_USAGE;
 		}
 	}
@@ -62,21 +75,24 @@ static int check_run(int argc, char **argv)
 		return command_usage(&command_check, "what is '%s'?", argv[optind]);
 	if (path == NULL)
 		return command_usage(&command_check, "--config FILE is missing");
-	return check(path, &assumed);
+	return check(path, &assumed, live ? (int64_t)last : 0);
 }
 
 const struct command command_check = {
 	.name = "check",
 	.summary = "list every mistake in a configuration, and what it will cost",
 	.help = "usage: corridor check --config FILE [--rate N] [--touchpoints N]\n"
+		"       corridor check --config FILE --live [--last N]\n"
 		"\n"
 		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the "
-		"memory, "
-		"Redis bytes\n"
-		"and topic bytes that the configuration implies. Nothing is started and nothing outside is "
-		"asked.\n"
+		"memory, Redis bytes\n"
+		"and topic bytes that the configuration implies. Nothing is started and, without --live, nothing outside\n"
+		"is asked.\n"
 		"\n"
 		"  --rate N            responses a second that the estimate assumes, default 100\n"
-		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n",
+		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n"
+		"  --live              read the last messages of each input instead, write nothing: accepted, reject\n"
+		"                      reasons, ids seen in two partitions, clocks\n"
+		"  --last N            of each topic, default 1000\n",
 	.run = check_run,
 };
