@@ -2,7 +2,8 @@
  * window_bench - what a cell, a clock step, a reading and a saved slot cost, and what a touchpoint weighs.
  *
  * Five windows (5m 1h 24h 7d today) as in the default configuration. `window_bench [--json]`.
- * Weights come from two weeks of feedback, fed in lots that pass through all widths of counters as a real stream does.
+ * Weights come from two weeks of feedback, fed in lots that pass through all widths of counters as a real
+ * stream does.
  */
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "window/window.h"
 
-#define START_S 1711670400   /* a midnight: the lots below lie within panes */
+#define START_S 1711670400 /* a midnight: the lots below lie within panes */
 
 static uint64_t state_of_random = 88172645463325252u;
 
@@ -61,7 +62,6 @@ static struct windows *opened(uint32_t slots, int64_t now_s, bool today)
 	return w;
 }
 
-
 /* A stream at 5 responses a second and touchpoint, in random order, dated up to 3 s back. */
 static double add_ns(uint32_t slots, bool today)
 {
@@ -95,14 +95,16 @@ static double add_ns(uint32_t slots, bool today)
 	return spent / CELLS;
 }
 
-/* One lot per step and bin, first a single response of each, then the rest: block by block the counters widen as they would. */
+/* One lot per step and bin, first a single response of each, then the rest: block by block the counters
+ * widen as they would. */
 static void feed_step(struct windows *w, uint32_t slots, uint32_t from_s, uint32_t step_s, double per_s)
 {
 	for (unsigned lot = 0; lot < 2; lot++)
 		for (uint32_t slot = 0; slot < slots; slot++)
 			for (unsigned bin = 0; bin < BINS; bin++) {
 				double mean = per_s * step_s * share[bin];
-				double n = floor(mean + sqrt(mean) * ((double)any(1000) / 500 - 1) + (double)any(1000) / 1000);
+				double n = floor(mean + sqrt(mean) * ((double)any(1000) / 500 - 1) +
+						 (double)any(1000) / 1000);
 				int32_t rest = n > 1 ? (int32_t)n - 1 : 0;
 				int32_t delta = lot == 0 ? n >= 1 : rest;
 				if (delta)
@@ -114,7 +116,8 @@ static struct windows *two_weeks(uint32_t slots, double per_s)
 {
 	struct windows *w = opened(slots, START_S, true);
 	uint32_t at = START_S;
-	/* Large lots come so late that the short windows don't see them: a day's worth in one of their panes would widen it for nothing. */
+	/* Large lots come so late that the short windows don't see them: a day's worth in one of their
+	 * panes would widen it for nothing. */
 	static const struct {
 		uint32_t until_s, step_s, late_s;
 	} legs[] = {{14 * 86400 - 8640, 1440, 7260}, {14 * 86400 - 900, 60, 660}, {14 * 86400, 5, 0}};
@@ -156,7 +159,8 @@ static struct weight weigh(uint32_t slots, double per_s)
 	weight.save_ns /= slots;
 	weight.save_bytes /= slots;
 	start = now_ns();
-	for (int step = 1; step <= 60; step++) {   /* every slot follows every second, as if each had a response */
+	for (int step = 1; step <= 60;
+	     step++) { /* every slot follows every second, as if each had a response */
 		windows_advance(w, windows_to_ms(w));
 		for (uint32_t slot = 0; slot < slots; slot++)
 			windows_empty(w, slot);
@@ -183,12 +187,16 @@ int main(int argc, char **argv)
 	struct weight busy = weigh(1000, 5), quiet = weigh(1000, 1.0 / 3600);
 	zone_close(zone);
 	if (json) {
-		printf("{\"benchmark\":\"window\",\"add_ns\":{\"hot\":%.1f,\"hot_today\":%.1f,\"10k\":%.1f,\"10k_today\":%.1f,\"100k\":%.1f,"
-		       "\"100k_today\":%.1f}", four[0], five[0], four[1], five[1], four[2], five[2]);
+		printf("{\"benchmark\":\"window\",\"add_ns\":{\"hot\":%.1f,\"hot_today\":%.1f,\"10k\":%.1f,"
+		       "\"10k_today\":%.1f,\"100k\":%.1f,"
+		       "\"100k_today\":%.1f}",
+		       four[0], five[0], four[1], five[1], four[2], five[2]);
 		for (unsigned i = 0; i < 2; i++) {
 			const struct weight *x = i ? &quiet : &busy;
-			printf(",\"%s\":{\"bytes\":%.0f,\"save_bytes\":%.0f,\"save_ns\":%.0f,\"load_ns\":%.0f,\"read_ns\":%.1f,"
-			       "\"advance_ns\":%.1f}", i ? "one_an_hour" : "five_a_second", x->bytes, x->save_bytes, x->save_ns,
+			printf(",\"%s\":{\"bytes\":%.0f,\"save_bytes\":%.0f,\"save_ns\":%.0f,\"load_ns\":%."
+			       "0f,\"read_ns\":%.1f,"
+			       "\"advance_ns\":%.1f}",
+			       i ? "one_an_hour" : "five_a_second", x->bytes, x->save_bytes, x->save_ns,
 			       x->load_ns, x->read_ns, x->advance_ns);
 		}
 		printf("}\n");

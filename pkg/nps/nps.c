@@ -38,7 +38,8 @@ bool nps_score(struct nps_counts c, double *points)
 	return true;
 }
 
-/* Rocks' adjustment: three more answers, 3/4 promoters, 3/4 detractors, the rest passives. Everything as a share of n', -1..1. */
+/* Rocks' adjustment: three more answers, 3/4 promoters, 3/4 detractors, the rest passives. Everything as
+ * a share of n', -1..1. */
 struct adjusted {
 	double score, variance_of_mean;
 };

@@ -26,8 +26,10 @@ struct nps_counts nps_of_bins(enum ledger, const int64_t bins[BINS]);   /* unrea
 static inline int64_t nps_n(struct nps_counts c) { return c.p + c.q + c.d; }
 
 bool nps_score(struct nps_counts, double *points);                     /* 100 (p - d) / n; false: n = 0 */
-bool nps_interval(struct nps_counts, struct nps_interval *points);     /* 95 % adjusted Wald: n+3, p+3/4, d+3/4, clipped (Rocks 2016) */
-bool nps_change_p(struct nps_counts now, struct nps_counts before, double *p);   /* two-sided p of the adjusted difference; false: one is empty */
+/* 95 % adjusted Wald: n+3, p+3/4, d+3/4, clipped to -100..100 (Rocks 2016); false: n = 0 */
+bool nps_interval(struct nps_counts, struct nps_interval *points);
+/* Two-sided p of the adjusted difference; false: one is empty. */
+bool nps_change_p(struct nps_counts now, struct nps_counts before, double *p);
 bool nps_detractor_rate(struct nps_counts, double *rate);              /* d / n */
 bool nps_rate_interval(int64_t k, int64_t n, double z, struct nps_interval *rate);   /* Wilson score */
 

@@ -4,16 +4,26 @@
 #include "base/must.h"
 #include "base/number.h"
 
-/* What a ledger calls its values. A survey has an NPS; posts and stars have a net value under other names, so that nobody averages them. */
+/* What a ledger calls its values. A survey has an NPS; posts and stars have a net value under other
+ * names, so that nobody averages them. */
 struct words {
 	const char *score, *low, *high, *p, *q, *d, *rate, *previous;
 };
-#define SURVEY_WORDS                                                                                                                   \
-	{"nps", "nps_low", "nps_high", "promoters", "passives", "detractors", "detractor_rate", "previous_nps"}
-#define NET_WORDS {"net", "net_low", "net_high", "positive", "neutral", "negative", "negative_rate", "previous_net"}
+#define SURVEY_WORDS                                                                                         \
+	{                                                                                                    \
+		"nps", "nps_low", "nps_high", "promoters", "passives", "detractors", "detractor_rate",       \
+			"previous_nps"                                                                       \
+	}
+#define NET_WORDS                                                                                            \
+	{                                                                                                    \
+		"net", "net_low", "net_high", "positive", "neutral", "negative", "negative_rate",            \
+			"previous_net"                                                                       \
+	}
 
-static const struct words words_of[LEDGERS] = {
-	[LEDGER_SURVEY] = SURVEY_WORDS, [LEDGER_RELATIONSHIP] = SURVEY_WORDS, [LEDGER_SOCIAL] = NET_WORDS, [LEDGER_REVIEW] = NET_WORDS};
+static const struct words words_of[LEDGERS] = {[LEDGER_SURVEY] = SURVEY_WORDS,
+					       [LEDGER_RELATIONSHIP] = SURVEY_WORDS,
+					       [LEDGER_SOCIAL] = NET_WORDS,
+					       [LEDGER_REVIEW] = NET_WORDS};
 
 /* The bins of a ledger's histogram, in order. */
 static const struct {
@@ -23,15 +33,55 @@ static const struct {
 		       [LEDGER_SOCIAL] = {BIN_NEGATIVE, BIN_POSITIVE},
 		       [LEDGER_REVIEW] = {1, 5}};
 
-static const char *const survey_names[] = {
-	"nps", "nps_low", "nps_high", "responses", "promoters", "passives", "detractors", "detractor_rate", "histogram", "previous_nps",
-	"previous_responses", "change", "change_p", "from_ms", "to_ms", NULL};
-static const char *const social_names[] = {
-	"net", "net_low", "net_high", "responses", "positive", "neutral", "negative", "negative_rate", "histogram", "previous_net",
-	"previous_responses", "change", "change_p", "from_ms", "to_ms", "unread", NULL};
-static const char *const review_names[] = {
-	"net", "net_low", "net_high", "responses", "positive", "neutral", "negative", "negative_rate", "histogram", "previous_net",
-	"previous_responses", "change", "change_p", "from_ms", "to_ms", NULL};
+static const char *const survey_names[] = {"nps",
+					   "nps_low",
+					   "nps_high",
+					   "responses",
+					   "promoters",
+					   "passives",
+					   "detractors",
+					   "detractor_rate",
+					   "histogram",
+					   "previous_nps",
+					   "previous_responses",
+					   "change",
+					   "change_p",
+					   "from_ms",
+					   "to_ms",
+					   NULL};
+static const char *const social_names[] = {"net",
+					   "net_low",
+					   "net_high",
+					   "responses",
+					   "positive",
+					   "neutral",
+					   "negative",
+					   "negative_rate",
+					   "histogram",
+					   "previous_net",
+					   "previous_responses",
+					   "change",
+					   "change_p",
+					   "from_ms",
+					   "to_ms",
+					   "unread",
+					   NULL};
+static const char *const review_names[] = {"net",
+					   "net_low",
+					   "net_high",
+					   "responses",
+					   "positive",
+					   "neutral",
+					   "negative",
+					   "negative_rate",
+					   "histogram",
+					   "previous_net",
+					   "previous_responses",
+					   "change",
+					   "change_p",
+					   "from_ms",
+					   "to_ms",
+					   NULL};
 
 const char *const *view_field_names(enum ledger ledger)
 {
@@ -43,7 +93,7 @@ const char *const *view_field_names(enum ledger ledger)
 
 struct writer {
 	struct view_fields *out;
-	size_t used;   /* bytes of out->text */
+	size_t used; /* bytes of out->text */
 };
 
 /* Room for one number at the end of the text. */
@@ -124,14 +174,16 @@ static bool must_be_encoded(unsigned char c)
 	return c == '%' || c == '{' || c == '}' || c < 0x20 || c == 0x7f;
 }
 
-/* Two names that are equal for 200 bytes are two touchpoints still: a cut name ends in '~' and the 16 hex digits of the whole one's hash. */
+/* Two names that are equal for 200 bytes are two touchpoints still: a cut name ends in '~' and the 16
+ * hex digits of the whole one's hash. */
 #define CUT_TAIL 17
 
 static const char hex[] = "0123456789ABCDEF";
 
 size_t view_key_name(char out[VIEW_NAME_MAX + 1], struct str touchpoint)
 {
-	size_t len = 0, keep = 0, at = 0;   /* keep: the last end of a whole character that leaves room for the tail */
+	size_t len = 0, keep = 0,
+	       at = 0; /* keep: the last end of a whole character that leaves room for the tail */
 	while (at < touchpoint.len) {
 		char piece[3] = {touchpoint.at[at]};
 		size_t piece_len = 1;

@@ -5,8 +5,9 @@
 void block_pools_init(struct windows *w)
 {
 	for (unsigned shape = 0; shape < BLOCK_SHAPES; shape++)
-		for (unsigned class = 0; class < BLOCK_CLASSES; class++)
-			w->pools[shape][class].size = (uint32_t)BLOCK_ROWS * block_row[shape] * (4u << class) / 8;
+		for (unsigned class = 0; class < BLOCK_CLASSES; class ++)
+			w->pools[shape][class].size =
+				(uint32_t)BLOCK_ROWS * block_row[shape] * (4u << class) / 8;
 }
 
 void block_pools_release(struct windows *w)
@@ -26,7 +27,7 @@ static void slab_add(struct windows *w, struct block_pool *pool, unsigned class)
 		free(w->slabs);
 		w->slabs = slabs;
 	}
-	must(w->slabs_count < 1u << 17);   /* 16 GiB of panes */
+	must(w->slabs_count < 1u << 17); /* 16 GiB of panes */
 	uintptr_t at = (uintptr_t)must_alloc(SLAB_BYTES);
 	must(at % 8 == 0);
 	/* The first unit stays unused, so that no handle is 0. */
@@ -110,14 +111,15 @@ void block_shrink(struct windows *w, enum block_shape shape, uint32_t *handle)
 	for (unsigned i = 0; i < BLOCK_ROWS * (unsigned)block_row[shape]; i++)
 		any |= counter_get(b, i);
 	while (any > counter_max[class])
-		class++;
+		class ++;
 	if (any == 0)
 		give_zeroed(w, shape, handle);
 	else if (class < b.class)
 		change_class(w, shape, handle, class);
 }
 
-int64_t block_add_slowly(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned i, int64_t delta)
+int64_t block_add_slowly(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned i,
+			 int64_t delta)
 {
 	int64_t old = block_get(w, *handle, i);
 	if (old + delta < 0)

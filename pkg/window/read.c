@@ -1,6 +1,7 @@
 #include "window/window_priv.h"
 
-static void sums_read(const struct windows *w, const struct slot *s, unsigned which, struct window_reading *out)
+static void sums_read(const struct windows *w, const struct slot *s, unsigned which,
+		      struct window_reading *out)
 {
 	memset(out->bins, 0, sizeof out->bins);
 	if (s->sums)
@@ -30,7 +31,8 @@ static unsigned series_add(struct window_pane *out, unsigned n, int64_t start_s,
 	return n + 1;
 }
 
-static unsigned series_of_days(const struct windows *w, const struct slot *s, unsigned which, struct window_pane *out)
+static unsigned series_of_days(const struct windows *w, const struct slot *s, unsigned which,
+			       struct window_pane *out)
 {
 	const struct window_day *day = &w->days[s->zone];
 	const struct ring *ring = &s->rings[which];
@@ -46,7 +48,8 @@ static unsigned series_of_days(const struct windows *w, const struct slot *s, un
 	return n;
 }
 
-unsigned windows_series(struct windows *w, uint32_t slot, unsigned which, struct window_pane out[WINDOW_PANES_MAX])
+unsigned windows_series(struct windows *w, uint32_t slot, unsigned which,
+			struct window_pane out[WINDOW_PANES_MAX])
 {
 	must(which < w->count);
 	struct slot *s = window_touch(w, slot);
@@ -63,7 +66,7 @@ unsigned windows_series(struct windows *w, uint32_t slot, unsigned which, struct
 		if (!pane_bins(w, ring->now, pane % RING_PANES, bins))
 			continue;
 		struct nps_counts c = nps_of_bins(s->ledger, bins);
-		if (nps_n(c))   /* unread posts alone are no feedback that a series could show */
+		if (nps_n(c)) /* unread posts alone are no feedback that a series could show */
 			n = series_add(out, n, window_pane_start_s(f, pane), (int64_t[]){c.p, c.q, c.d});
 	}
 	return n;
@@ -91,7 +94,8 @@ bool windows_empty(struct windows *w, uint32_t slot)
 	return true;
 }
 
-/* The first pane that leaves `now` or `before` decides; a pane P leaves `now` as soon as to - length > its start. */
+/* The first pane that leaves `now` or `before` decides; a pane P leaves `now` as soon as to - length >
+ * its start. */
 static int64_t next_leaving_s(const struct windows *w, const struct slot *s, unsigned which)
 {
 	const struct frame *f = &w->frames[which];
@@ -127,12 +131,16 @@ int64_t windows_next_ms(struct windows *w, uint32_t slot, unsigned which)
 struct window_memory windows_memory(const struct windows *w)
 {
 	uint32_t chunks = (w->slots_count + SLOT_CHUNK - 1) / SLOT_CHUNK;
-	struct window_memory m = {.slots = w->slots_count, .waiting = w->waiting_count, .clamped = w->clamped, .missed = w->missed};
-	m.bytes = sizeof *w + (w->slots_max / SLOT_CHUNK + 1) * sizeof *w->chunks + (uint64_t)chunks * SLOT_CHUNK * w->slot_size +
-		  w->waiting_room * sizeof *w->waiting + w->days_count * sizeof *w->days;
+	struct window_memory m = {.slots = w->slots_count,
+				  .waiting = w->waiting_count,
+				  .clamped = w->clamped,
+				  .missed = w->missed};
+	m.bytes = sizeof *w + (w->slots_max / SLOT_CHUNK + 1) * sizeof *w->chunks +
+		  (uint64_t)chunks * SLOT_CHUNK * w->slot_size + w->waiting_room * sizeof *w->waiting +
+		  w->days_count * sizeof *w->days;
 	m.bytes += w->slabs_room * sizeof *w->slabs + (uint64_t)w->slabs_count * SLAB_BYTES;
 	for (unsigned shape = 0; shape < BLOCK_SHAPES; shape++)
-		for (unsigned class = 0; class < BLOCK_CLASSES; class++) {
+		for (unsigned class = 0; class < BLOCK_CLASSES; class ++) {
 			const struct block_pool *pool = &w->pools[shape][class];
 			m.blocks += pool->used;
 			m.block_bytes += (uint64_t)pool->used * pool->size;

@@ -1,6 +1,7 @@
 #include "window/window_priv.h"
 
-static bool pane_get(const struct windows *w, enum block_shape shape, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t *out)
+static bool pane_get(const struct windows *w, enum block_shape shape, const uint32_t blocks[RING_BLOCKS],
+		     unsigned place, int64_t *out)
 {
 	unsigned row = block_row[shape];
 	uint32_t handle = blocks[place / BLOCK_ROWS];
@@ -17,25 +18,28 @@ static bool pane_get(const struct windows *w, enum block_shape shape, const uint
 	return any != 0;
 }
 
-bool pane_bins(const struct windows *w, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t bins[BINS])
+bool pane_bins(const struct windows *w, const uint32_t blocks[RING_BLOCKS], unsigned place,
+	       int64_t bins[BINS])
 {
 	return pane_get(w, BLOCK_BINS, blocks, place, bins);
 }
 
-bool pane_counts(const struct windows *w, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t counts[3])
+bool pane_counts(const struct windows *w, const uint32_t blocks[RING_BLOCKS], unsigned place,
+		 int64_t counts[3])
 {
 	return pane_get(w, BLOCK_COUNTS, blocks, place, counts);
 }
 
 /* Sets a pane's counters to zero; its block goes back with the last of them. */
-static void pane_empty(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned place, const int64_t *values)
+static void pane_empty(struct windows *w, enum block_shape shape, uint32_t *handle, unsigned place,
+		       const int64_t *values)
 {
 	struct block b = block_at(w, *handle);
 	unsigned row = block_row[shape];
 	for (unsigned i = 0; i < row; i++)
 		must(counter_add(b, place % BLOCK_ROWS * row + i, -values[i]));
-	/* A block of a busy ring is never empty, for new panes come in at its start before the last ones leave; so once a round it
-	 * is looked at whether a burst has left it wider than it needs to be. */
+	/* A block of a busy ring is never empty, for new panes come in at its start before the last ones
+	 * leave; so once a round it is looked at whether a burst has left it wider than it needs to be. */
 	if (place % BLOCK_ROWS == BLOCK_ROWS - 1)
 		block_shrink(w, shape, handle);
 	else
@@ -51,7 +55,7 @@ static void pane_ages(struct windows *w, struct slot *s, unsigned which, unsigne
 	if (*handle == 0)
 		return;
 	if (!pane_bins(w, ring->now, place, bins)) {
-		block_give_empty(w, BLOCK_BINS, handle);   /* all that was in it may have been taken back */
+		block_give_empty(w, BLOCK_BINS, handle); /* all that was in it may have been taken back */
 		return;
 	}
 	for (unsigned bin = 0; bin < BINS; bin++) {
@@ -61,7 +65,8 @@ static void pane_ages(struct windows *w, struct slot *s, unsigned which, unsigne
 		window_sum_add(w, s, which, bin, -bins[bin]);
 		if (count == NO_COUNT)
 			continue;
-		block_add(w, BLOCK_COUNTS, &ring->before[place / BLOCK_ROWS], place % BLOCK_ROWS * 3 + count, bins[bin]);
+		block_add(w, BLOCK_COUNTS, &ring->before[place / BLOCK_ROWS], place % BLOCK_ROWS * 3 + count,
+			  bins[bin]);
 		window_before_add(w, s, which, count, bins[bin]);
 	}
 	pane_empty(w, BLOCK_BINS, handle, place, bins);
@@ -109,7 +114,7 @@ void ring_clear(struct windows *w, struct slot *s, unsigned which)
 void ring_advance(struct windows *w, struct slot *s, unsigned which, uint32_t from)
 {
 	struct ring *ring = &s->rings[which];
-	if (from - ring->from >= 2 * PANES)   /* a silence longer than both windows */
+	if (from - ring->from >= 2 * PANES) /* a silence longer than both windows */
 		ring_clear(w, s, which);
 	else
 		for (uint32_t pane = ring->from; pane != from; pane++) {

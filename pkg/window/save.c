@@ -7,12 +7,14 @@
  *     today:    start_s before_s  mask count...    pane_count { gap p q d }   pane_count { gap p q d }
  *   waiting:  second - to_s, bin, delta
  *
- * All numbers are varints (7 bits a byte, low first), signed ones folded (0 -1 1 -2 ...). `gap` is the number of panes since the one
- * before; the first counts from the ring's start. `mask` has a bit per bin, a count follows for each.
+ * All numbers are varints (7 bits a byte, low first), signed ones folded (0 -1 1 -2 ...). `gap` is the number
+ * of panes since the one before; the first counts from the ring's start. `mask` has a bit per bin, a count
+ * follows for each.
  */
 #define SAVE_VERSION 1
 
-/* More than any pane ever holds; sums of all panes and bins stay well within 63 bits, whatever the bytes say. */
+/* More than any pane ever holds; sums of all panes and bins stay well within 63 bits, whatever the bytes
+ * say. */
 #define COUNT_MAX ((uint64_t)1 << 48)
 
 struct out {
@@ -54,27 +56,59 @@ static void put_counts(struct out *o, const int64_t counts[3])
 		put(o, (uint64_t)counts[i]);
 }
 
-/* Panes first .. first + n - 1 of a ring, those that hold something. */
-static void put_panes(struct out *o, const struct windows *w, enum block_shape shape, const uint32_t blocks[RING_BLOCKS],
-		      uint32_t first, unsigned n)
+/* Panes first .. first + count - 1 of a ring. */
+struct span {
+	enum block_shape shape;
+	uint32_t *blocks;
+	uint32_t first;
+	unsigned count;
+};
+
+static bool span_get(const struct windows *w, const struct span *p, unsigned i, int64_t values[BINS])
+{
+	unsigned place = (p->first + i) % RING_PANES;
+	return p->shape == BLOCK_BINS ? pane_bins(w, p->blocks, place, values)
+				      : pane_counts(w, p->blocks, place, values);
+}
+
+/* Those that hold something. */
+static void put_panes(struct out *o, const struct windows *w, struct span span)
 {
 	int64_t values[BINS];
 	unsigned used = 0, last = 0;
-	for (unsigned i = 0; i < n; i++)
-		used += shape == BLOCK_BINS ? pane_bins(w, blocks, (first + i) % RING_PANES, values)
-					    : pane_counts(w, blocks, (first + i) % RING_PANES, values);
+	for (unsigned i = 0; i < span.count; i++)
+		used += span_get(w, &span, i, values);
 	put(o, used);
-	for (unsigned i = 0; i < n; i++) {
-		unsigned place = (first + i) % RING_PANES;
-		if (!(shape == BLOCK_BINS ? pane_bins(w, blocks, place, values) : pane_counts(w, blocks, place, values)))
+	for (unsigned i = 0; i < span.count; i++) {
+		if (!span_get(w, &span, i, values))
 			continue;
 		put(o, i - last);
 		last = i;
-		if (shape == BLOCK_BINS)
+		if (span.shape == BLOCK_BINS)
 			put_bins(o, values);
 		else
 			put_counts(o, values);
 	}
+}
+
+static void put_window(struct out *o, const struct windows *w, struct slot *s, unsigned which)
+{
+	const struct frame *f = &w->frames[which];
+	struct ring *ring = &s->rings[which];
+	put(o, (uint64_t)f->length_s);
+	if (f->length_s) {
+		put_panes(o, w, (struct span){BLOCK_BINS, ring->now, f->from, PANES});
+		put_panes(o, w, (struct span){BLOCK_COUNTS, ring->before, f->from - PANES, PANES});
+		return;
+	}
+	int64_t sums[BINS];
+	for (unsigned bin = 0; bin < BINS; bin++)
+		sums[bin] = block_get(w, s->sums, which * BINS + bin);
+	put_signed(o, w->days[s->zone].start_s);
+	put_signed(o, w->days[s->zone].before_s);
+	put_bins(o, sums);
+	put_panes(o, w, (struct span){BLOCK_COUNTS, ring->now, 0, RING_PANES});
+	put_panes(o, w, (struct span){BLOCK_COUNTS, ring->before, 0, RING_PANES});
 }
 
 size_t windows_save(struct windows *w, uint32_t slot, unsigned char *bytes, size_t max)
@@ -86,24 +120,8 @@ size_t windows_save(struct windows *w, uint32_t slot, unsigned char *bytes, size
 	put(&o, s->to_s);
 	put(&o, w->count);
 	put(&o, s->waiting_count);
-	for (unsigned i = 0; i < w->count; i++) {
-		const struct frame *f = &w->frames[i];
-		const struct ring *ring = &s->rings[i];
-		put(&o, (uint64_t)f->length_s);
-		if (f->length_s) {
-			put_panes(&o, w, BLOCK_BINS, ring->now, f->from, PANES);
-			put_panes(&o, w, BLOCK_COUNTS, ring->before, f->from - PANES, PANES);
-			continue;
-		}
-		int64_t sums[BINS];
-		for (unsigned bin = 0; bin < BINS; bin++)
-			sums[bin] = block_get(w, s->sums, i * BINS + bin);
-		put_signed(&o, w->days[s->zone].start_s);
-		put_signed(&o, w->days[s->zone].before_s);
-		put_bins(&o, sums);
-		put_panes(&o, w, BLOCK_COUNTS, ring->now, 0, RING_PANES);
-		put_panes(&o, w, BLOCK_COUNTS, ring->before, 0, RING_PANES);
-	}
+	for (unsigned i = 0; i < w->count; i++)
+		put_window(&o, w, s, i);
 	for (uint32_t at = s->waiting_first; at; at = w->waiting[at - 1].next) {
 		const struct waiting *cell = &w->waiting[at - 1];
 		put(&o, cell->second - s->to_s);
@@ -116,6 +134,10 @@ size_t windows_save(struct windows *w, uint32_t slot, unsigned char *bytes, size
 struct in {
 	const unsigned char *at, *end;
 	bool bad;
+	struct windows *w;
+	struct slot *s;
+	uint32_t to_s; /* the clock of the one who saved */
+	int which; /* the window to fill; < 0: one to read over */
 };
 
 static uint64_t get(struct in *in, uint64_t max)
@@ -150,110 +172,109 @@ static void get_bins(struct in *in, int64_t bins[BINS])
 		bins[i] = mask >> i & 1 ? (int64_t)get(in, COUNT_MAX) : 0;
 }
 
-/* Panes into one ring; `which` < 0: read over them. `total` gets the sum of each counter. */
-static void get_panes(struct in *in, struct windows *w, int which, enum block_shape shape, uint32_t *blocks,
-		      uint32_t first, unsigned n, int64_t total[BINS])
+/* Panes into a ring. `total` gets the sum of each counter. */
+static void get_panes(struct in *in, struct span span, int64_t total[BINS])
 {
-	uint64_t used = get(in, n), at = 0;
-	unsigned row = block_row[shape];
+	uint64_t used = get(in, span.count), at = 0;
+	unsigned row = block_row[span.shape];
 	int64_t values[BINS];
 	memset(total, 0, BINS * sizeof *total);
 	for (uint64_t i = 0; i < used && !in->bad; i++) {
-		uint64_t gap = get(in, n - 1);
+		uint64_t gap = get(in, span.count - 1);
 		at += gap;
-		in->bad |= at >= n || (i > 0 && gap == 0);
-		if (shape == BLOCK_BINS)
+		in->bad |= at >= span.count || (i > 0 && gap == 0);
+		if (span.shape == BLOCK_BINS)
 			get_bins(in, values);
 		else
 			for (unsigned k = 0; k < 3; k++)
 				values[k] = (int64_t)get(in, COUNT_MAX);
 		if (in->bad)
 			return;
-		unsigned place = (first + (uint32_t)at) % RING_PANES;
+		unsigned place = (span.first + (uint32_t)at) % RING_PANES, first = place % BLOCK_ROWS * row;
 		for (unsigned k = 0; k < row; k++) {
 			total[k] += values[k];
-			if (which >= 0 && values[k])
-				block_add(w, shape, &blocks[place / BLOCK_ROWS], place % BLOCK_ROWS * row + k, values[k]);
+			if (in->which >= 0 && values[k])
+				block_add(in->w, span.shape, &span.blocks[place / BLOCK_ROWS], first + k,
+					  values[k]);
 		}
 	}
 }
 
-static void load_sums(struct windows *w, struct slot *s, int which, const int64_t sums[BINS], const int64_t before[3])
+static void load_sums(const struct in *in, const int64_t sums[BINS], const int64_t before[3])
 {
-	if (which < 0)
+	if (in->bad || in->which < 0)
 		return;
 	for (unsigned i = 0; i < BINS; i++)
-		window_sum_add(w, s, (unsigned)which, i, sums[i]);
+		window_sum_add(in->w, in->s, (unsigned)in->which, i, sums[i]);
 	for (unsigned i = 0; i < 3; i++)
-		window_before_add(w, s, (unsigned)which, i, before[i]);
+		window_before_add(in->w, in->s, (unsigned)in->which, i, before[i]);
 }
 
-static void get_today(struct in *in, struct windows *w, struct slot *s, int which, uint32_t to_s)
+static void get_today(struct in *in, struct ring *ring)
 {
-	struct window_day saved, day = {0};
-	struct ring *ring = &s->rings[which < 0 ? 0 : which];
 	int64_t sums[BINS], total[BINS], before[BINS];
-	saved.start_s = get_signed(in, UINT32_MAX);
-	saved.before_s = get_signed(in, UINT32_MAX);
+	int64_t start_s = get_signed(in, UINT32_MAX), before_s = get_signed(in, UINT32_MAX);
 	get_bins(in, sums);
-	if (which >= 0 && !in->bad) {
-		day = window_day_at(w->days[s->zone].zone, to_s);
+	if (in->which >= 0 && !in->bad) {
+		struct window_day day = window_day_at(in->w->days[in->s->zone].zone, in->to_s);
 		ring->from = (uint32_t)day.start_s;
-		if (saved.start_s != day.start_s || saved.before_s != day.before_s) {
-			which = -1;   /* another zone's day: of no use here */
-			w->missed++;
+		if (start_s != day.start_s || before_s != day.before_s) {
+			in->which = -1; /* another zone's day: of no use here */
+			in->w->missed++;
 		}
 	}
-	get_panes(in, w, which, BLOCK_COUNTS, ring->now, 0, RING_PANES, total);
-	get_panes(in, w, which, BLOCK_COUNTS, ring->before, 0, RING_PANES, before);
-	load_sums(w, s, in->bad ? -1 : which, sums, before);
+	get_panes(in, (struct span){BLOCK_COUNTS, ring->now, 0, RING_PANES}, total);
+	get_panes(in, (struct span){BLOCK_COUNTS, ring->before, 0, RING_PANES}, before);
+	load_sums(in, sums, before);
 	for (unsigned bin = 0; bin < BINS; bin++)
-		if (window_count_of_bin[s->ledger][bin] != NO_COUNT)
-			total[window_count_of_bin[s->ledger][bin]] -= sums[bin];
-	in->bad |= total[0] != 0 || total[1] != 0 || total[2] != 0;   /* the half hours and the sum must agree */
+		if (window_count_of_bin[in->s->ledger][bin] != NO_COUNT)
+			total[window_count_of_bin[in->s->ledger][bin]] -= sums[bin];
+	in->bad |=
+		total[0] != 0 || total[1] != 0 || total[2] != 0; /* the half hours and the sum must agree */
 }
 
-static void get_window(struct in *in, struct windows *w, struct slot *s, int which, int64_t length_s, uint32_t to_s)
+static void get_window(struct in *in, int which, int64_t length_s)
 {
 	int64_t total[BINS], before[BINS];
-	struct ring *ring = &s->rings[which < 0 ? 0 : which];
+	struct ring *ring = &in->s->rings[which < 0 ? 0 : which]; /* nothing is written to it if < 0 */
+	in->which = which;
 	if (length_s == 0) {
-		get_today(in, w, s, which, to_s);
+		get_today(in, ring);
 		return;
 	}
 	if (which >= 0)
-		ring->from = window_from(&w->frames[which], to_s);
-	get_panes(in, w, which, BLOCK_BINS, ring->now, ring->from, PANES, total);
-	get_panes(in, w, which, BLOCK_COUNTS, ring->before, ring->from - PANES, PANES, before);
-	load_sums(w, s, in->bad ? -1 : which, total, before);
+		ring->from = window_from(&in->w->frames[which], in->to_s);
+	get_panes(in, (struct span){BLOCK_BINS, ring->now, ring->from, PANES}, total);
+	get_panes(in, (struct span){BLOCK_COUNTS, ring->before, ring->from - PANES, PANES}, before);
+	load_sums(in, total, before);
 }
 
 /* One saved window goes to every configured one of its length ("60m" beside "1h"). */
-static unsigned load_window(struct in *in, struct windows *w, struct slot *s, uint32_t to_s, unsigned loaded)
+static unsigned load_window(struct in *in, unsigned loaded)
 {
 	int64_t length_s = (int64_t)get(in, UINT32_MAX);
 	const unsigned char *start = in->at;
 	bool used = false;
-	for (unsigned i = 0; i < w->count && !in->bad; i++) {
-		if (w->frames[i].length_s != length_s || loaded >> i & 1)
+	for (unsigned i = 0; i < in->w->count && !in->bad; i++) {
+		if (in->w->frames[i].length_s != length_s || loaded >> i & 1)
 			continue;
 		in->at = start;
-		get_window(in, w, s, (int)i, length_s, to_s);
+		get_window(in, (int)i, length_s);
 		loaded |= 1u << i;
 		used = true;
 	}
 	if (!used && !in->bad)
-		get_window(in, w, s, -1, length_s, to_s);
+		get_window(in, -1, length_s);
 	return loaded;
 }
 
-static void load_waiting(struct in *in, struct windows *w, struct slot *s, uint32_t to_s, uint64_t count)
+static void load_waiting(struct in *in, uint64_t count)
 {
 	for (uint64_t i = 0; i < count && !in->bad; i++) {
-		uint64_t second = to_s + get(in, UINT32_MAX - to_s), bin = get(in, BINS - 1);
+		uint64_t second = in->to_s + get(in, UINT32_MAX - in->to_s), bin = get(in, BINS - 1);
 		int64_t delta = get_signed(in, COUNT_MAX);
 		if (!in->bad)
-			wait_add(w, s, (uint32_t)second, (unsigned)bin, delta);
+			wait_add(in->w, in->s, (uint32_t)second, (unsigned)bin, delta);
 	}
 }
 
@@ -262,7 +283,8 @@ static void forget(struct windows *w, struct slot *s)
 {
 	for (unsigned i = 0; i < w->count; i++) {
 		ring_clear(w, s, i);
-		s->rings[i].from = w->frames[i].length_s ? w->frames[i].from : (uint32_t)w->days[s->zone].start_s;
+		s->rings[i].from =
+			w->frames[i].length_s ? w->frames[i].from : (uint32_t)w->days[s->zone].start_s;
 	}
 	wait_clear(w, s);
 	s->to_s = w->to_s;
@@ -272,17 +294,19 @@ bool windows_load(struct windows *w, uint32_t slot, const unsigned char *bytes, 
 {
 	must(windows_empty(w, slot));
 	struct slot *s = window_slot(w, slot);
-	struct in in = {.at = bytes, .end = bytes + len};
+	struct in in = {.at = bytes, .end = bytes + len, .w = w, .s = s};
 	uint64_t missed = w->missed;
 	unsigned loaded = 0;
 	uint64_t version = get(&in, UINT64_MAX), ledger = get(&in, LEDGERS - 1);
 	uint32_t to_s = (uint32_t)get(&in, UINT32_MAX);
+	in.to_s = to_s;
 	uint64_t count = get(&in, WINDOWS_MAX), waiting_count = get(&in, len);
-	if (in.bad || version != SAVE_VERSION || ledger != s->ledger || to_s == 0 || to_s > (uint64_t)w->to_s + WINDOW_AHEAD_MAX_S)
+	if (in.bad || version != SAVE_VERSION || ledger != s->ledger || to_s == 0 ||
+	    to_s > (uint64_t)w->to_s + WINDOW_AHEAD_MAX_S)
 		return false;
 	for (uint64_t i = 0; i < count && !in.bad; i++)
-		loaded = load_window(&in, w, s, to_s, loaded);
-	load_waiting(&in, w, s, to_s, waiting_count);
+		loaded = load_window(&in, loaded);
+	load_waiting(&in, waiting_count);
 	if (in.bad || in.at != in.end) {
 		forget(w, s);
 		w->missed = missed;
@@ -291,11 +315,13 @@ bool windows_load(struct windows *w, uint32_t slot, const unsigned char *bytes, 
 	for (unsigned i = 0; i < w->count; i++)
 		if (!(loaded >> i & 1)) {
 			w->missed++;
-			s->rings[i].from = w->frames[i].length_s ? window_from(&w->frames[i], to_s)
-								 : (uint32_t)window_day_at(w->days[s->zone].zone, to_s).start_s;
+			s->rings[i].from =
+				w->frames[i].length_s
+					? window_from(&w->frames[i], to_s)
+					: (uint32_t)window_day_at(w->days[s->zone].zone, to_s).start_s;
 		}
 	windows_advance(w, ((int64_t)to_s - 1) * 1000);
-	s->to_s = 0;   /* follow at the next touch, whatever the clock */
+	s->to_s = 0; /* follow at the next touch, whatever the clock */
 	window_touch(w, slot);
 	return true;
 }

@@ -25,12 +25,15 @@ bool window_spec_parse(struct str text, struct window_spec *spec, struct err *er
 		number = number * 10 + (text.at[digits++] - '0');
 	int64_t unit = digits > 0 && digits + 1 == text.len ? minutes_of_unit(text.at[digits]) : 0;
 	if (unit == 0) {
-		err_set(err, "'%.*s' is no window: write 'today' or a whole number of minutes, hours or days such as 5m, 24h or 7d",
+		err_set(err,
+			"'%.*s' is no window: write 'today' or a whole number of minutes, hours or days such "
+			"as 5m, 24h or 7d",
 			(int)(text.len < 60 ? text.len : 60), text.at ? text.at : "");
 		return false;
 	}
 	if (number < 1 || number * unit > MINUTES_MAX) {
-		err_set(err, "a window of '%.*s' is out of range: 1m to 90d, or 'today'", (int)text.len, text.at);
+		err_set(err, "a window of '%.*s' is out of range: 1m to 90d, or 'today'", (int)text.len,
+			text.at);
 		return false;
 	}
 	memcpy(spec->name, text.at, text.len);

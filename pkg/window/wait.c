@@ -3,8 +3,9 @@
 #include "window/window_priv.h"
 
 /*
- * Cells dated at or after the clock: those of sources whose clocks run ahead. At most one per second and bin, so a list per slot will
- * do; it is looked through for each cell that joins it, and for those that are due only when the earliest one is.
+ * Cells dated at or after the clock: those of sources whose clocks run ahead. At most one per second and
+ * bin, so a list per slot will do; it is looked through for each cell that joins it, and for those that are
+ * due only when the earliest one is.
  */
 
 static uint32_t take(struct windows *w)
@@ -41,15 +42,18 @@ static void find_first(struct windows *w, struct slot *s)
 			s->waiting_min_s = w->waiting[at - 1].second;
 }
 
-static bool join(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int64_t delta)
+/* Into the cell of the same second and bin. False: there is none. *last: the list's last cell (index + 1). */
+static bool join(struct windows *w, struct slot *s, const struct waiting *new, uint32_t *last)
 {
+	*last = 0;
 	for (uint32_t *link = &s->waiting_first; *link; link = &w->waiting[*link - 1].next) {
 		uint32_t at = *link - 1;
 		struct waiting *cell = &w->waiting[at];
-		if (cell->second != second || cell->bin != bin)
+		*last = *link;
+		if (cell->second != new->second || cell->bin != new->bin)
 			continue;
-		cell->delta += delta;
-		if (cell->delta == 0) {   /* taken back before it was due */
+		cell->delta += new->delta;
+		if (cell->delta == 0) { /* taken back before it was due */
 			*link = cell->next;
 			give(w, at);
 			s->waiting_count--;
@@ -62,11 +66,13 @@ static bool join(struct windows *w, struct slot *s, uint32_t second, unsigned bi
 
 void wait_add(struct windows *w, struct slot *s, uint32_t second, unsigned bin, int64_t delta)
 {
-	if (delta == 0 || join(w, s, second, bin, delta))
+	struct waiting new = {.second = second, .delta = delta, .bin = (uint8_t)bin};
+	uint32_t last;
+	if (delta == 0 || join(w, s, &new, &last))
 		return;
 	uint32_t at = take(w);
-	w->waiting[at] = (struct waiting){.second = second, .delta = delta, .bin = (uint8_t)bin, .next = s->waiting_first};
-	s->waiting_first = at + 1;
+	w->waiting[at] = new;
+	*(last ? &w->waiting[last - 1].next : &s->waiting_first) = at + 1;
 	if (s->waiting_count++ == 0 || second < s->waiting_min_s)
 		s->waiting_min_s = second;
 	w->waiting_count++;

@@ -4,7 +4,8 @@
 
 #include "window/window_priv.h"
 
-/* Seconds are 32 bits; the clock stops a little before they end (February 2106), so pane numbers can't overflow. */
+/* Seconds are 32 bits; the clock stops a little before they end (February 2106), so pane numbers can't
+ * overflow. */
 #define CLOCK_MAX_S (UINT32_MAX - 1000)
 
 #define P 0
@@ -27,7 +28,8 @@ uint32_t window_from(const struct frame *f, uint32_t to_s)
 struct window_day window_day_at(const struct zone *zone, uint32_t to_s)
 {
 	/* `to` is the first second that is not in: at midnight the day that has just ended is still today. */
-	struct zone_day day = zone_day_of(zone, ((int64_t)to_s - 1) * 1000), before = zone_day_before(zone, day);
+	struct zone_day day = zone_day_of(zone, ((int64_t)to_s - 1) * 1000),
+			before = zone_day_before(zone, day);
 	return (struct window_day){zone, before.start_ms / 1000, day.start_ms / 1000, day.end_ms / 1000};
 }
 
@@ -111,7 +113,8 @@ uint32_t windows_open(struct windows *w, enum ledger ledger, const struct zone *
 		s->zone = (uint16_t)day_number(w, zone);
 	}
 	for (unsigned i = 0; i < w->count; i++)
-		s->rings[i].from = w->frames[i].length_s ? w->frames[i].from : (uint32_t)w->days[s->zone].start_s;
+		s->rings[i].from =
+			w->frames[i].length_s ? w->frames[i].from : (uint32_t)w->days[s->zone].start_s;
 	return number;
 }
 

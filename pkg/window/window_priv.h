@@ -139,9 +139,9 @@ static inline struct block block_at(const struct windows *w, uint32_t handle)
 	return (struct block){(unsigned char *)(slab & ~(uintptr_t)7) + (size_t)(handle & 0x7fff) * 4, slab & 7};
 }
 
-/* Counter i of a block begins at bit i * (4 << class). Eight bytes from there always hold it whole, so one way of reading and adding
- * serves all widths without a branch that the processor would guess wrong. A sum that stays within the counter changes no other bit
- * of the eight bytes. The widest never uses its top bit. */
+/* Counter i of a block begins at bit i * (4 << class). Eight bytes from there always hold it whole, so one way of reading
+ * and adding serves all widths without a branch that the processor would guess wrong. A sum that stays within the counter
+ * changes no other bit of the eight bytes. The widest never uses its top bit. */
 static const uint64_t counter_max[BLOCK_CLASSES] = {15, UINT8_MAX, UINT16_MAX, UINT32_MAX, INT64_MAX};
 
 static inline uint64_t counter_get(struct block b, unsigned i)

@@ -12,7 +12,8 @@ struct zone {
 	GTimeZone *tz;
 };
 
-/* GLib also takes file paths, POSIX rules and offsets; the configuration means names of the IANA database only. */
+/* GLib also takes file paths, POSIX rules and offsets; the configuration means names of the IANA
+ * database only. */
 static bool could_be_a_name(const char *name)
 {
 	if (*name == '\0' || *name == '/' || strlen(name) > 100)
@@ -27,8 +28,11 @@ struct zone *zone_open(const char *name, struct err *err)
 {
 	GTimeZone *tz = could_be_a_name(name) ? g_time_zone_new_identifier(name) : NULL;
 	if (tz == NULL) {
-		err_set(err, "unknown time zone '%.100s': write a name of the IANA database such as Europe/Berlin or UTC"
-			" (is the package tzdata installed?)", name);
+		err_set(err,
+			"unknown time zone '%.100s': write a name of the IANA database such as Europe/Berlin "
+			"or UTC"
+			" (is the package tzdata installed?)",
+			name);
 		return NULL;
 	}
 	struct zone *zone = must_alloc(sizeof *zone);
@@ -71,8 +75,9 @@ static int64_t stretch_end(const struct zone *zone, int64_t from, int64_t to)
 	return to;
 }
 
-/* The first second whose local date is `date` (days since 1970) or a later one: so a date that a country skipped (Samoa, 30 December 2011)
- * has no length, and where the clock is set back over midnight the new day begins once, when it is first reached. */
+/* The first second whose local date is `date` (days since 1970) or a later one: so a date that a country
+ * skipped (Samoa, 30 December 2011) has no length, and where the clock is set back over midnight the new
+ * day begins once, when it is first reached. */
 static int64_t first_second(const struct zone *zone, int64_t date)
 {
 	/* No zone has been more than 16 hours from UTC. */
@@ -93,7 +98,8 @@ struct zone_day zone_day_of(const struct zone *zone, int64_t at_ms)
 	int64_t second = floor_div(at_ms, 1000);
 	int64_t date = floor_div(second + g_time_zone_get_offset(zone->tz, stretch_at(zone, second)), DAY_S);
 	int64_t start = first_second(zone, date), end;
-	/* Set back over midnight, the old date shows again after the new one has begun: it is the new day still. */
+	/* Set back over midnight, the old date shows again after the new one has begun: it is the new
+	 * day still. */
 	while ((end = first_second(zone, date + 1)) <= second) {
 		start = end;
 		date++;

@@ -1,5 +1,6 @@
-/* Bytes as they might lie in Redis: as a checkpoint, and, so that no checksum stands in the way, as a slot of windows. Whatever loads must
- * then work: take cells, follow the clock, and save to bytes that load to the same again. */
+/* Bytes as they might lie in Redis: as a checkpoint, and, so that no checksum stands in the way, as a
+ * slot of windows. Whatever loads must then work: take cells, follow the clock, and save to bytes that
+ * load to the same again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static bool on_section(void *context, uint32_t kind, const unsigned char *bytes,
 {
 	uint64_t *sum = context;
 	for (size_t i = 0; i < len; i++)
-		*sum += kind * bytes[i];   /* every byte is there to be read */
+		*sum += kind * bytes[i]; /* every byte is there to be read */
 	return true;
 }
 
@@ -65,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	uint64_t sum = 0;
 	(void)checkpoint_read((struct str){(const char *)bytes, len}, &head, on_section, &sum);
 	struct windows *w = opened(zone);
-	uint32_t slot = len > 1 ? bytes[1] % LEDGERS : 0;   /* where the ledger stands */
+	uint32_t slot = len > 1 ? bytes[1] % LEDGERS : 0; /* where the ledger stands */
 	if (windows_load(w, slot, bytes, len))
 		work(w, zone, slot);
 	else

@@ -9,21 +9,25 @@
 #include "checkpoint/checkpoint.h"
 #include "window/window.h"
 
-#define LATER_KIND 77   /* of a program that is not written yet */
+#define LATER_KIND 77 /* of a program that is not written yet */
 
-static const struct checkpoint_head head = {.log_ms = 1717243200123, .offset = 987654321012345, .last_ms = -1};
+static const struct checkpoint_head head = {
+	.log_ms = 1717243200123, .offset = 987654321012345, .last_ms = -1};
 
 static const struct section {
 	uint32_t kind;
 	const char *text;
-} sections[] = {{CHECKPOINT_WINDOWS + LEDGER_SURVEY, "the survey"}, {LATER_KIND, "of a later program"}, {CHECKPOINT_WINDOWS + LEDGER_SOCIAL, ""}};
+} sections[] = {{CHECKPOINT_WINDOWS + LEDGER_SURVEY, "the survey"},
+		{LATER_KIND, "of a later program"},
+		{CHECKPOINT_WINDOWS + LEDGER_SOCIAL, ""}};
 
 static size_t written(unsigned char *out, size_t max)
 {
 	struct checkpoint_writer w;
 	checkpoint_begin(&w, out, max, &head);
 	for (unsigned i = 0; i < 3; i++)
-		checkpoint_section(&w, sections[i].kind, (const unsigned char *)sections[i].text, strlen(sections[i].text));
+		checkpoint_section(&w, sections[i].kind, (const unsigned char *)sections[i].text,
+				   strlen(sections[i].text));
 	return checkpoint_finish(&w);
 }
 
@@ -44,7 +48,7 @@ static bool readable(const unsigned char *bytes, size_t len)
 	struct checkpoint_head got;
 	struct seen seen = {0};
 	bool ok = checkpoint_read((struct str){(const char *)bytes, len}, &got, on_section, &seen);
-	assert_int_equal(seen.count, ok ? 3 : 0);   /* all or nothing */
+	assert_int_equal(seen.count, ok ? 3 : 0); /* all or nothing */
 	return ok;
 }
 
@@ -70,8 +74,16 @@ static void the_bytes_are_as_the_header_draws_them(void **state)
 	checkpoint_begin(&w, bytes, sizeof bytes, &(struct checkpoint_head){1, 2, -2});
 	checkpoint_section(&w, 19, (const unsigned char *)"ab", 2);
 	assert_int_equal(checkpoint_finish(&w), 32 + 8 + 2 + 8);
-	assert_memory_equal(bytes, "CKPT" "\1\0\0\0" "\1\0\0\0\0\0\0\0" "\2\0\0\0\0\0\0\0" "\xfe\xff\xff\xff\xff\xff\xff\xff"
-				   "\x13\0\0\0" "\2\0\0\0" "ab", 42);
+	assert_memory_equal(bytes,
+			    "CKPT"
+			    "\1\0\0\0"
+			    "\1\0\0\0\0\0\0\0"
+			    "\2\0\0\0\0\0\0\0"
+			    "\xfe\xff\xff\xff\xff\xff\xff\xff"
+			    "\x13\0\0\0"
+			    "\2\0\0\0"
+			    "ab",
+			    42);
 	assert_int_equal(bytes[42], hash_bytes((struct str){(char *)bytes, 42}) & 255);
 }
 

@@ -25,13 +25,10 @@ static void published_vectors_of_score_and_interval(void **state)
 		int64_t p, d, n;
 		double nps, low, high;
 	} rows[] = {
-		{5, 3, 10, 20, -30.326, 61.095},
-		{18, 2, 31, 51.613, 25.512, 68.605},
-		{50, 20, 100, 30, 14.051, 44.201},
-		{400, 200, 1000, 20, 15.309, 24.571},
-		{10, 0, 10, 100, 47.504, 100},       /* the plain Wald interval has no width here */
-		{0, 0, 5, 0, -30.006, 30.006},
-		{1, 0, 1, 100, -48.499, 98.499},
+		{5, 3, 10, 20, -30.326, 61.095},   {18, 2, 31, 51.613, 25.512, 68.605},
+		{50, 20, 100, 30, 14.051, 44.201}, {400, 200, 1000, 20, 15.309, 24.571},
+		{10, 0, 10, 100, 47.504, 100}, /* the plain Wald interval has no width here */
+		{0, 0, 5, 0, -30.006, 30.006},	   {1, 0, 1, 100, -48.499, 98.499},
 		{0, 10, 10, -100, -100, -47.504},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -65,7 +62,8 @@ static void published_vectors_of_the_wilson_interval(void **state)
 		int64_t k, n;
 		double low, high;
 	} rows[] = {
-		{4, 4, 0.5101, 1}, {3, 10, 0.1078, 0.6032}, {10, 20, 0.2993, 0.7007}, {30, 100, 0.2189, 0.3958}, {0, 4, 0, 0.4899},
+		{4, 4, 0.5101, 1},	   {3, 10, 0.1078, 0.6032}, {10, 20, 0.2993, 0.7007},
+		{30, 100, 0.2189, 0.3958}, {0, 4, 0, 0.4899},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct nps_interval rate;
@@ -92,12 +90,12 @@ static void each_bin_counts_in_its_ledgers_class(void **state)
 {
 	static const struct {
 		enum ledger ledger;
-		const char *classes;   /* of bins 0..10 */
+		const char *classes; /* of bins 0..10 */
 	} rows[] = {
 		{LEDGER_SURVEY, "dddddddqqpp"},
 		{LEDGER_RELATIONSHIP, "dddddddqqpp"},
-		{LEDGER_SOCIAL, "dqp-"},       /* an unread post is none of the three */
-		{LEDGER_REVIEW, "-ddqpp"},     /* 1-2 stars, 3, 4-5 */
+		{LEDGER_SOCIAL, "dqp-"}, /* an unread post is none of the three */
+		{LEDGER_REVIEW, "-ddqpp"}, /* 1-2 stars, 3, 4-5 */
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		for (unsigned bin = 0; rows[i].classes[bin]; bin++) {

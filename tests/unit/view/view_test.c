@@ -23,21 +23,25 @@ static const char *as_text(const struct view_fields *fields)
 	size_t len = 0;
 	for (unsigned i = 0; i < fields->count; i++) {
 		assert_int_equal(strlen(fields->at[i].value), fields->at[i].len);
-		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s=%s", i ? " " : "", fields->at[i].name, fields->at[i].value);
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s=%s", i ? " " : "",
+					fields->at[i].name, fields->at[i].value);
 	}
 	return text;
 }
 
 static void a_survey_window_has_the_contracts_fields_in_order(void **state)
 {
-	struct window_reading reading = {
-		.from_ms = 1700000000000, .to_ms = 1700000300000, .bins = {0, 0, 1, 0, 0, 0, 1, 2, 0, 3, 1}, .before = {.p = 4, .q = 4, .d = 2}};
+	struct window_reading reading = {.from_ms = 1700000000000,
+					 .to_ms = 1700000300000,
+					 .bins = {0, 0, 1, 0, 0, 0, 1, 2, 0, 3, 1},
+					 .before = {.p = 4, .q = 4, .d = 2}};
 	struct view_fields fields;
 	view_fields(&fields, LEDGER_SURVEY, &reading);
 	const char *text = as_text(&fields);
 	char want[2048];
 	snprintf(want, sizeof want,
-		 "nps=25 nps_low=%s nps_high=%s responses=8 promoters=4 passives=2 detractors=2 detractor_rate=0.25"
+		 "nps=25 nps_low=%s nps_high=%s responses=8 promoters=4 passives=2 detractors=2 "
+		 "detractor_rate=0.25"
 		 " histogram=0,0,1,0,0,0,1,2,0,3,1 previous_nps=20 previous_responses=10 change=5 change_p=%s"
 		 " from_ms=1700000000000 to_ms=1700000300000",
 		 value_of(&fields, "nps_low"), value_of(&fields, "nps_high"), value_of(&fields, "change_p"));
@@ -66,13 +70,15 @@ static void stars_have_a_net_value_and_five_bins(void **state)
 
 static void unread_posts_are_beside_the_net_value_not_in_it(void **state)
 {
-	struct window_reading reading = {.bins = {[BIN_NEGATIVE] = 1, [BIN_NEUTRAL] = 2, [BIN_POSITIVE] = 3, [BIN_UNREAD] = 9}};
+	struct window_reading reading = {
+		.bins = {[BIN_NEGATIVE] = 1, [BIN_NEUTRAL] = 2, [BIN_POSITIVE] = 3, [BIN_UNREAD] = 9}};
 	struct view_fields fields;
 	view_fields(&fields, LEDGER_SOCIAL, &reading);
 	assert_string_equal(value_of(&fields, "responses"), "6");
 	assert_string_equal(value_of(&fields, "histogram"), "1,2,3");
 	assert_string_equal(value_of(&fields, "unread"), "9");
-	assert_string_equal(value_of(&fields, "net"), "33.333333333333336");   /* 100 * 2 / 6, shortest that reads back */
+	assert_string_equal(value_of(&fields, "net"),
+			    "33.333333333333336"); /* 100 * 2 / 6, shortest that reads back */
 }
 
 static void without_responses_there_is_no_value(void **state)
@@ -80,23 +86,27 @@ static void without_responses_there_is_no_value(void **state)
 	struct window_reading reading = {.from_ms = 1000, .to_ms = 301000, .before = {.p = 1}};
 	struct view_fields fields;
 	view_fields(&fields, LEDGER_SURVEY, &reading);
-	assert_string_equal(as_text(&fields), "responses=0 promoters=0 passives=0 detractors=0 histogram=0,0,0,0,0,0,0,0,0,0,0"
-					      " previous_nps=100 previous_responses=1 from_ms=1000 to_ms=301000");
+	assert_string_equal(as_text(&fields),
+			    "responses=0 promoters=0 passives=0 detractors=0 histogram=0,0,0,0,0,0,0,0,0,0,0"
+			    " previous_nps=100 previous_responses=1 from_ms=1000 to_ms=301000");
 	reading.before = (struct nps_counts){0};
 	view_fields(&fields, LEDGER_REVIEW, &reading);
-	assert_string_equal(as_text(&fields), "responses=0 positive=0 neutral=0 negative=0 histogram=0,0,0,0,0"
-					      " previous_responses=0 from_ms=1000 to_ms=301000");
+	assert_string_equal(as_text(&fields),
+			    "responses=0 positive=0 neutral=0 negative=0 histogram=0,0,0,0,0"
+			    " previous_responses=0 from_ms=1000 to_ms=301000");
 }
 
 static void every_value_reads_back_equal(void **state)
 {
-	struct window_reading reading = {.bins = {1, 0, 0, 0, 0, 0, 2, 7, 0, 11, 2}, .before = {.p = 3, .q = 1, .d = 3}};
+	struct window_reading reading = {.bins = {1, 0, 0, 0, 0, 0, 2, 7, 0, 11, 2},
+					 .before = {.p = 3, .q = 1, .d = 3}};
 	struct view_fields fields;
 	struct nps_counts now = nps_of_bins(LEDGER_SURVEY, reading.bins);
 	struct nps_interval interval;
-	double nps, p;
+	double nps = 0, p = 0;
 	view_fields(&fields, LEDGER_SURVEY, &reading);
-	assert_true(nps_score(now, &nps) && nps_interval(now, &interval) && nps_change_p(now, reading.before, &p));
+	assert_true(nps_score(now, &nps) && nps_interval(now, &interval) &&
+		    nps_change_p(now, reading.before, &p));
 	assert_true(strtod(value_of(&fields, "nps"), NULL) == nps);
 	assert_true(strtod(value_of(&fields, "nps_low"), NULL) == interval.low);
 	assert_true(strtod(value_of(&fields, "nps_high"), NULL) == interval.high);
@@ -106,7 +116,8 @@ static void every_value_reads_back_equal(void **state)
 
 static void the_largest_counts_fit(void **state)
 {
-	struct window_reading reading = {.from_ms = 4102444800000, .to_ms = 4102444800000, .before = {1000000000000000, 1, 1}};
+	struct window_reading reading = {
+		.from_ms = 4102444800000, .to_ms = 4102444800000, .before = {1000000000000000, 1, 1}};
 	for (unsigned i = 0; i < BINS; i++)
 		reading.bins[i] = 100000000000000000 + i;
 	for (unsigned ledger = 0; ledger < LEDGERS; ledger++) {
@@ -138,8 +149,13 @@ static void names_are_safe_in_a_key(void **state)
 		struct str name;
 		const char *key;
 	} rows[] = {
-		{{"checkout", 8}, "checkout"}, {{"a b/c:d", 7}, "a b/c:d"}, {{"Caf\xC3\xA9", 5}, "Caf\xC3\xA9"}, {{"{x}", 3}, "%7Bx%7D"},
-		{{"100%", 4}, "100%25"}, {{"a\0b\n\x7f", 5}, "a%00b%0A%7F"}, {{"", 0}, ""},
+		{{"checkout", 8}, "checkout"},
+		{{"a b/c:d", 7}, "a b/c:d"},
+		{{"Caf\xC3\xA9", 5}, "Caf\xC3\xA9"},
+		{{"{x}", 3}, "%7Bx%7D"},
+		{{"100%", 4}, "100%25"},
+		{{"a\0b\n\x7f", 5}, "a%00b%0A%7F"},
+		{{"", 0}, ""},
 	};
 	char key[VIEW_NAME_MAX + 1];
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -160,11 +176,11 @@ static void long_names_stay_different_and_whole(void **state)
 	assert_int_equal(view_key_name(other, (struct str){name, 202}), 200);
 	assert_string_not_equal(one, other);
 	for (size_t i = 1; i + 1 < sizeof name; i += 2)
-		memcpy(name + i, "\xC3\xA9", 2);   /* x, then é é é: 183 is the middle of one */
+		memcpy(name + i, "\xC3\xA9", 2); /* x, then é é é: 183 is the middle of one */
 	assert_int_equal(view_key_name(one, (struct str){name, 499}), 200);
 	assert_int_equal((unsigned char)one[182], 0xA9);
 	assert_int_equal(one[183], '~');
-	size_t len = view_key_name(one, (struct str){name + 1, 498});   /* only é: 183 would cut one in two */
+	size_t len = view_key_name(one, (struct str){name + 1, 498}); /* only é: 183 would cut one in two */
 	assert_int_equal(len, 199);
 	assert_int_equal(one[len - 17], '~');
 	assert_int_equal((unsigned char)one[len - 18], 0xA9);

@@ -1,4 +1,5 @@
-/* Windows against a recount: every cell is kept in a plain list, and what a window must say is counted anew from its definition. */
+/* Windows against a recount: every cell is kept in a plain list, and what a window must say is counted
+ * anew from its definition. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,9 +11,9 @@
 
 #include "window/window.h"
 
-#define SLOTS     5
+#define SLOTS	  5
 #define CELLS_MAX 4000
-#define START_S   1711700000   /* 29 March 2024: two days before Europe's clocks go forward */
+#define START_S	  1711700000 /* 29 March 2024: two days before Europe's clocks go forward */
 
 struct cell {
 	uint32_t second;
@@ -24,7 +25,7 @@ static struct cell cells[CELLS_MAX];
 static unsigned cells_count;
 static uint64_t seed, state_of_random;
 
-static uint32_t any(uint32_t below)   /* xorshift: the same run on every machine */
+static uint32_t any(uint32_t below) /* xorshift: the same run on every machine */
 {
 	state_of_random ^= state_of_random << 13;
 	state_of_random ^= state_of_random >> 7;
@@ -32,13 +33,15 @@ static uint32_t any(uint32_t below)   /* xorshift: the same run on every machine
 	return (uint32_t)((state_of_random >> 32) % below);
 }
 
-static const enum ledger ledgers[SLOTS] = {LEDGER_SURVEY, LEDGER_SOCIAL, LEDGER_REVIEW, LEDGER_RELATIONSHIP, LEDGER_SURVEY};
+static const enum ledger ledgers[SLOTS] = {LEDGER_SURVEY, LEDGER_SOCIAL, LEDGER_REVIEW, LEDGER_RELATIONSHIP,
+					   LEDGER_SURVEY};
 static struct zone *zones[SLOTS];
 static struct window_options options;
 
 static bool fail_here(const char *what, unsigned slot, unsigned which, int64_t to_s)
 {
-	fail_msg("seed %llu: %s, slot %u, window %s, to %lld", (unsigned long long)seed, what, slot, options.specs[which].name, (long long)to_s);
+	fail_msg("seed %llu: %s, slot %u, window %s, to %lld", (unsigned long long)seed, what, slot,
+		 options.specs[which].name, (long long)to_s);
 	return false;
 }
 
@@ -78,14 +81,16 @@ static void recount(unsigned slot, unsigned which, int64_t to_s, struct window_r
 			out->bins[c->bin] += c->delta;
 		} else {
 			struct nps_counts n = counts_of(ledgers[slot], c->bin, c->delta);
-			out->before = (struct nps_counts){out->before.p + n.p, out->before.q + n.q, out->before.d + n.d};
+			out->before = (struct nps_counts){out->before.p + n.p, out->before.q + n.q,
+							  out->before.d + n.d};
 		}
 	}
 }
 
 static bool same_counts(const struct window_reading *a, const struct window_reading *b)
 {
-	return memcmp(a->bins, b->bins, sizeof a->bins) == 0 && memcmp(&a->before, &b->before, sizeof a->before) == 0;
+	return memcmp(a->bins, b->bins, sizeof a->bins) == 0 &&
+	       memcmp(&a->before, &b->before, sizeof a->before) == 0;
 }
 
 /* What is dated at or after `to` and has not been taken back. */
@@ -96,7 +101,8 @@ static bool waits(unsigned slot, int64_t to_s)
 		if (cells[i].slot != slot || cells[i].second < to_s)
 			continue;
 		for (unsigned k = 0; k < cells_count; k++)
-			if (cells[k].slot == slot && cells[k].second == cells[i].second && cells[k].bin == cells[i].bin)
+			if (cells[k].slot == slot && cells[k].second == cells[i].second &&
+			    cells[k].bin == cells[i].bin)
 				left += cells[k].delta;
 		if (left)
 			return true;
@@ -136,7 +142,7 @@ static void check_series(struct windows *w, unsigned slot, unsigned which, const
 		if (i > 0 && panes[i].start_ms <= panes[i - 1].start_ms)
 			fail_here("the series is out of order", slot, which, to_s);
 		if (!width_s && start_s < now->from_ms / 1000 && end_s > now->from_ms / 1000)
-			end_s = now->from_ms / 1000;   /* a day that is no whole number of half hours */
+			end_s = now->from_ms / 1000; /* a day that is no whole number of half hours */
 		for (unsigned k = 0; k < cells_count; k++) {
 			const struct cell *c = &cells[k];
 			if (c->slot != slot || c->second >= to_s || c->second < start_s || c->second >= end_s)
@@ -148,7 +154,8 @@ static void check_series(struct windows *w, unsigned slot, unsigned which, const
 			fail_here("a pane of the series is wrong", slot, which, to_s);
 		total = (struct nps_counts){total.p + sum.p, total.q + sum.q, total.d + sum.d};
 	}
-	if (total.p != all.p + now->before.p || total.q != all.q + now->before.q || total.d != all.d + now->before.d)
+	if (total.p != all.p + now->before.p || total.q != all.q + now->before.q ||
+	    total.d != all.d + now->before.d)
 		fail_here("the series is not all", slot, which, to_s);
 }
 
@@ -203,7 +210,7 @@ static void one_cell(struct windows *w)
 {
 	static const uint8_t bins[LEDGERS] = {11, 11, 4, 6};
 	static const int32_t sizes[] = {1, 1, 1, 1, 1, 1, 2, 15, 16, 255, 256, 65535, 65536, INT32_MAX};
-	if (cells_count && any(5) == 0) {   /* take a cell back that was put in, in part or whole */
+	if (cells_count && any(5) == 0) { /* take a cell back that was put in, in part or whole */
 		struct cell c = cells[any(cells_count)];
 		int64_t there = 0;
 		for (unsigned i = 0; i < cells_count; i++)
@@ -235,7 +242,8 @@ static struct windows *opened(int64_t now_ms)
 static struct windows *handed_over(struct windows *w)
 {
 	static unsigned char bytes[64 * 1024];
-	struct windows *next = opened(windows_to_ms(w) - 1000 + (int64_t)(any(3) ? 0 : any(100) * 1000) - any(60) * 1000);
+	struct windows *next =
+		opened(windows_to_ms(w) - 1000 + (int64_t)(any(3) ? 0 : any(100) * 1000) - any(60) * 1000);
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		size_t len = windows_save(w, slot, bytes, sizeof bytes);
 		if (len == 0 || !windows_load(next, slot, bytes, len))
@@ -249,17 +257,20 @@ static struct windows *handed_over(struct windows *w)
 
 static void choose_windows(void)
 {
-	static const char *const all[] = {"5m", "1h", "24h", "7d", "today", "1m", "7m", "90m", "30d", "90d", "2h", "60m"};
+	static const char *const all[] = {"5m", "1h",  "24h", "7d",  "today", "1m",
+					  "7m", "90m", "30d", "90d", "2h",    "60m"};
 	options = (struct window_options){.count = 1 + any(WINDOWS_MAX), .slots_max = SLOTS};
 	for (unsigned i = 0; i < options.count; i++) {
 		struct err err = {0};
-		assert_true(window_spec_parse(str_of(all[any(3) ? any(5) : any(12)]), &options.specs[i], &err));
+		assert_true(
+			window_spec_parse(str_of(all[any(3) ? any(5) : any(12)]), &options.specs[i], &err));
 	}
 }
 
 static void windows_are_what_a_recount_says(void **state)
 {
-	static const char *const names[SLOTS] = {"UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Havana", "Africa/Cairo"};
+	static const char *const names[SLOTS] = {"UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Havana",
+						 "Africa/Cairo"};
 	seed = (uint64_t)time(NULL) ^ (uint64_t)clock() << 32;
 	if (getenv("SEED"))
 		seed = strtoull(getenv("SEED"), NULL, 10);
@@ -280,7 +291,8 @@ static void windows_are_what_a_recount_says(void **state)
 			if (any(3) == 0)
 				windows_advance(w, (clock_s += step_of_clock()) * 1000 + any(1000));
 			if (any(300) == 0)
-				windows_advance(w, (clock_s - any(100000)) * 1000);   /* an older clock changes nothing */
+				windows_advance(w, (clock_s - any(100000)) *
+							   1000); /* an older clock changes nothing */
 			one_cell(w);
 			if (any(25) == 0)
 				check(w, any(SLOTS));
@@ -295,7 +307,8 @@ static void windows_are_what_a_recount_says(void **state)
 		windows_advance(w, (clock_s + 86400 * 400) * 1000);
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			assert_true(windows_empty(w, slot));
-		assert_true(windows_memory(w).blocks <= SLOTS * 2);   /* the sums' own; all panes are given back */
+		assert_true(windows_memory(w).blocks <=
+			    SLOTS * 2); /* the sums' own; all panes are given back */
 		windows_destroy(w);
 	}
 	for (unsigned i = 0; i < SLOTS; i++)

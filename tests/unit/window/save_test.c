@@ -8,7 +8,7 @@
 
 #include "window/window.h"
 
-#define NOON_S 1717243200   /* 2024-06-01T12:00:00Z */
+#define NOON_S 1717243200 /* 2024-06-01T12:00:00Z */
 
 static struct zone *berlin, *tokyo;
 
@@ -32,7 +32,8 @@ static struct windows *opened(const char *const *names, const struct zone *zone,
 	struct window_options options = {.slots_max = 2};
 	for (; names[options.count]; options.count++) {
 		struct err err = {0};
-		assert_true(window_spec_parse(str_of(names[options.count]), &options.specs[options.count], &err));
+		assert_true(
+			window_spec_parse(str_of(names[options.count]), &options.specs[options.count], &err));
 	}
 	struct windows *w = windows_create(&options, now_s * 1000);
 	windows_open(w, LEDGER_SURVEY, zone);
@@ -70,7 +71,7 @@ static void a_window_of_the_same_length_is_found_again(void **state)
 	assert_true(windows_load(was, 0, bytes, len));
 	assert_int_equal(windows_memory(was).missed, 0);
 	assert_true(windows_load(now, 0, bytes, len));
-	assert_int_equal(windows_memory(now).missed, 1);   /* 30m is new */
+	assert_int_equal(windows_memory(now).missed, 1); /* 30m is new */
 	same_reading(was, 0, now, 5);
 	same_reading(was, 1, now, 2);
 	same_reading(was, 1, now, 3);
@@ -134,13 +135,14 @@ static void too_little_room_is_said(void **state)
 	assert_int_equal(some_bytes(bytes, 0), 0);
 }
 
-/* Cut, changed or foreign bytes: refused, or read as other numbers, but the slot is usable and nothing crashes. */
+/* Cut, changed or foreign bytes: refused, or read as other numbers, but the slot is usable and nothing
+ * crashes. */
 static void broken_bytes_are_refused_and_leave_nothing(void **state)
 {
 	static unsigned char bytes[65536], broken[65536];
 	size_t len = some_bytes(bytes, sizeof bytes);
 	struct windows *w = opened(usual, berlin, NOON_S);
-	assert_false(windows_load(w, 1, bytes, len));   /* another ledger's */
+	assert_false(windows_load(w, 1, bytes, len)); /* another ledger's */
 	for (size_t cut = 0; cut < len; cut++) {
 		assert_false(windows_load(w, 0, bytes, cut));
 		assert_true(windows_empty(w, 0));

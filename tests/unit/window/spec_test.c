@@ -12,8 +12,11 @@ static void lengths_are_whole_minutes_up_to_90_days(void **state)
 		const char *text;
 		int64_t length_s, reach_s;
 	} rows[] = {
-		{"5m", 300, 300}, {"1m", 60, 60}, {"90m", 5400, 5400}, {"1h", 3600, 3600}, {"24h", 86400, 86400}, {"7d", 604800, 604800},
-		{"90d", 7776000, 7776000}, {"2160h", 7776000, 7776000}, {"today", 0, 90000},
+		{"5m", 300, 300},	   {"1m", 60, 60},
+		{"90m", 5400, 5400},	   {"1h", 3600, 3600},
+		{"24h", 86400, 86400},	   {"7d", 604800, 604800},
+		{"90d", 7776000, 7776000}, {"2160h", 7776000, 7776000},
+		{"today", 0, 90000},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct window_spec spec;
@@ -31,9 +34,13 @@ static void a_mistake_is_answered_with_what_is_allowed(void **state)
 	static const struct {
 		const char *text, *said;
 	} rows[] = {
-		{"", "5m, 24h or 7d"}, {"5", "5m, 24h or 7d"}, {"m", "5m, 24h or 7d"}, {"30s", "5m, 24h or 7d"}, {"5 m", "5m, 24h or 7d"},
-		{"1w", "'1w' is no window"}, {"Today", "'today'"}, {"1.5h", "whole number"}, {"-5m", "no window"}, {"0m", "1m to 90d"},
-		{"91d", "1m to 90d"}, {"2161h", "'2161h'"}, {"999999999d", "1m to 90d"}, {"99999999999999999999m", "no window"},
+		{"", "5m, 24h or 7d"},	     {"5", "5m, 24h or 7d"},
+		{"m", "5m, 24h or 7d"},	     {"30s", "5m, 24h or 7d"},
+		{"5 m", "5m, 24h or 7d"},    {"1w", "'1w' is no window"},
+		{"Today", "'today'"},	     {"1.5h", "whole number"},
+		{"-5m", "no window"},	     {"0m", "1m to 90d"},
+		{"91d", "1m to 90d"},	     {"2161h", "'2161h'"},
+		{"999999999d", "1m to 90d"}, {"99999999999999999999m", "no window"},
 		{"5mm", "no window"},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -8,7 +8,7 @@
 
 #include "window/window.h"
 
-#define NOON_S 1717243200   /* 2024-06-01T12:00:00Z */
+#define NOON_S 1717243200 /* 2024-06-01T12:00:00Z */
 
 static struct zone *zone_named(const char *name)
 {
@@ -53,10 +53,10 @@ static int64_t total(const struct window_reading *r)
 static void a_response_is_seen_at_once_and_leaves_after_the_length(void **state)
 {
 	struct windows *w = opened("5m", LEDGER_SURVEY, NULL, (int64_t)NOON_S * 1000);
-	windows_add(w, 0, NOON_S, 9, 1);   /* dated in the second that is running */
+	windows_add(w, 0, NOON_S, 9, 1); /* dated in the second that is running */
 	struct window_reading r = reading(w, 0);
 	assert_true(r.to_ms == (int64_t)(NOON_S + 1) * 1000);
-	assert_true(r.from_ms == (int64_t)(NOON_S - 295) * 1000);   /* the first 5 s edge in the last 300 s */
+	assert_true(r.from_ms == (int64_t)(NOON_S - 295) * 1000); /* the first 5 s edge in the last 300 s */
 	assert_int_equal(r.bins[9], 1);
 	assert_true(windows_next_ms(w, 0, 0) == (int64_t)(NOON_S + 301) * 1000);
 	windows_advance(w, (int64_t)(NOON_S + 299) * 1000);
@@ -82,7 +82,8 @@ static void an_edit_moves_a_response_exactly(void **state)
 	struct windows *w = opened("5m 1h", LEDGER_SURVEY, NULL, (int64_t)NOON_S * 1000);
 	windows_add(w, 0, NOON_S - 10, 3, 1);
 	windows_add(w, 0, NOON_S - 10, 3, -1);
-	windows_add(w, 0, NOON_S - 400, 10, 1);   /* its time was corrected too: outside the 5 minutes, inside the hour */
+	windows_add(w, 0, NOON_S - 400, 10,
+		    1); /* its time was corrected too: outside the 5 minutes, inside the hour */
 	struct window_reading five = reading(w, 0), hour = reading(w, 1);
 	assert_int_equal(total(&five), 0);
 	assert_int_equal(five.before.p, 1);
@@ -97,7 +98,7 @@ static void a_cell_of_the_future_waits(void **state)
 	windows_add(w, 0, NOON_S + 30, 10, 1);
 	windows_add(w, 0, NOON_S + 30, 0, 1);
 	windows_add(w, 0, NOON_S + 20, 10, 1);
-	windows_add(w, 0, NOON_S + 20, 10, -1);   /* corrected while it waits: as if it had never been */
+	windows_add(w, 0, NOON_S + 20, 10, -1); /* corrected while it waits: as if it had never been */
 	windows_add(w, 0, NOON_S + 30, 10, -1);
 	struct window_reading r = reading(w, 0);
 	assert_int_equal(total(&r), 0);
@@ -121,7 +122,7 @@ static void the_clock_never_goes_back(void **state)
 	struct windows *w = opened("5m", LEDGER_SURVEY, NULL, (int64_t)NOON_S * 1000);
 	windows_advance(w, (int64_t)(NOON_S - 3600) * 1000);
 	assert_true(windows_to_ms(w) == (int64_t)(NOON_S + 1) * 1000);
-	windows_advance(w, INT64_MAX);   /* a clock gone mad stops in 2106 */
+	windows_advance(w, INT64_MAX); /* a clock gone mad stops in 2106 */
 	assert_true(windows_to_ms(w) < (int64_t)UINT32_MAX * 1000);
 	windows_destroy(w);
 }
@@ -146,7 +147,7 @@ static void counters_widen_without_touching_their_neighbours(void **state)
 			struct window_reading r = reading(w, 0);
 			for (unsigned other = 0; other < BINS; other++)
 				assert_true(r.bins[other] == (other == bin ? edges[e] + 7 : 9));
-			windows_advance(w, (int64_t)(NOON_S + 3600) * 1000);   /* all into the window before */
+			windows_advance(w, (int64_t)(NOON_S + 3600) * 1000); /* all into the window before */
 			r = reading(w, 0);
 			assert_int_equal(total(&r), 0);
 			assert_true(nps_n(r.before) == edges[e] + 1 + 6 + 90);
@@ -166,7 +167,7 @@ static void a_burst_is_forgotten(void **state)
 			peak = windows_memory(w).block_bytes;
 	}
 	struct window_reading r = reading(w, 0);
-	assert_int_equal(r.bins[9], 358);   /* 3600 s less the part of a pane that has left */
+	assert_int_equal(r.bins[9], 358); /* 3600 s less the part of a pane that has left */
 	assert_int_equal(r.before.p, 360);
 	assert_true(windows_memory(w).block_bytes * 3 < peak);
 	windows_destroy(w);
@@ -198,9 +199,9 @@ static void what_was_never_put_in_is_not_taken_out(void **state)
 	windows_add(w, 0, NOON_S - 10, 9, 2);
 	windows_add(w, 0, NOON_S - 10, 9, -3);
 	windows_add(w, 0, NOON_S - 10, 4, -1);
-	windows_add(w, 0, NOON_S - 400, 4, -1);        /* the 5 minutes before */
-	windows_add(w, 0, NOON_S - 86400, 4, -1);      /* yesterday */
-	windows_add(w, 0, NOON_S - 86400 * 9, 4, -1);  /* no window's business */
+	windows_add(w, 0, NOON_S - 400, 4, -1); /* the 5 minutes before */
+	windows_add(w, 0, NOON_S - 86400, 4, -1); /* yesterday */
+	windows_add(w, 0, NOON_S - 86400 * 9, 4, -1); /* no window's business */
 	for (unsigned which = 0; which < 3; which++) {
 		struct window_reading r = reading(w, which);
 		assert_int_equal(total(&r), 0);
@@ -251,22 +252,25 @@ static void the_series_holds_panes_with_feedback_oldest_first(void **state)
 	windows_destroy(w);
 }
 
-/* Days that are not 24 hours, and days after nothing happened: one response an hour, the count is the hours so far. */
+/* Days that are not 24 hours, and days after nothing happened: one response an hour, the count is the
+ * hours so far. */
 static void today_is_the_local_date(void **state)
 {
 	static const struct {
 		const char *zone;
-		int64_t start_s, now_s;   /* counted from start_s, hourly, up to now_s */
+		int64_t start_s, now_s; /* counted from start_s, hourly, up to now_s */
 		int today, before;
 	} rows[] = {
-		{"UTC", 1717113600, 1717243200, 13, 24},                /* 31 May 0:00 .. 1 June 12:00 */
-		{"Europe/Berlin", 1711753200, 1711922399, 23, 24},      /* 30 March 0:00 .. 31 March 23:59:59, 23 hours */
-		{"Europe/Berlin", 1711753200, 1711922400, 1, 23},       /* ... and the midnight after */
-		{"Europe/Berlin", 1729893600, 1730069999, 25, 24},      /* 26 October 0:00 .. 27 October 23:59:59, 25 hours */
+		{"UTC", 1717113600, 1717243200, 13, 24}, /* 31 May 0:00 .. 1 June 12:00 */
+		{"Europe/Berlin", 1711753200, 1711922399, 23,
+		 24}, /* 30 March 0:00 .. 31 March 23:59:59, 23 hours */
+		{"Europe/Berlin", 1711753200, 1711922400, 1, 23}, /* ... and the midnight after */
+		{"Europe/Berlin", 1729893600, 1730069999, 25,
+		 24}, /* 26 October 0:00 .. 27 October 23:59:59, 25 hours */
 		{"Europe/Berlin", 1729893600, 1730070000, 1, 25},
-		{"Asia/Kathmandu", 1717179300, 1717265700, 1, 24},      /* +05:45 */
-		{"America/Havana", 1710046800, 1710219600, 2, 24},      /* 12 March 2024 1:00 -04:00 */
-		{"Pacific/Apia", 1325152800, 1325242800, 2, 24},        /* 29 December 2011, then the 31st */
+		{"Asia/Kathmandu", 1717179300, 1717265700, 1, 24}, /* +05:45 */
+		{"America/Havana", 1710046800, 1710219600, 2, 24}, /* 12 March 2024 1:00 -04:00 */
+		{"Pacific/Apia", 1325152800, 1325242800, 2, 24}, /* 29 December 2011, then the 31st */
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct zone *zone = zone_named(rows[i].zone);
@@ -281,8 +285,8 @@ static void today_is_the_local_date(void **state)
 		assert_true(r.from_ms == day.start_ms);
 		assert_true(windows_next_ms(w, 0, 0) == day.end_ms + 1000);
 		if (r.bins[10] != rows[i].today || r.before.p != rows[i].before)
-			fail_msg("row %u, %s: %d today and %d before, wanted %d and %d", i, rows[i].zone, (int)r.bins[10],
-				 (int)r.before.p, rows[i].today, rows[i].before);
+			fail_msg("row %u, %s: %d today and %d before, wanted %d and %d", i, rows[i].zone,
+				 (int)r.bins[10], (int)r.before.p, rows[i].today, rows[i].before);
 		struct window_pane panes[WINDOW_PANES_MAX];
 		assert_int_equal(windows_series(w, 0, 0, panes), rows[i].today + rows[i].before);
 		windows_destroy(w);

@@ -37,29 +37,41 @@ static const struct {
 	{"UTC", "2024-02-29T12:00:00", "2024-02-29T00:00:00", "2024-03-01T00:00:00"},
 	{"UTC", "2024-02-29T00:00:00", "2024-02-29T00:00:00", "2024-03-01T00:00:00"},
 	{"UTC", "2024-02-28T23:59:59", "2024-02-28T00:00:00", "2024-02-29T00:00:00"},
-	{"Europe/Berlin", "2024-03-31T12:00:00", "2024-03-30T23:00:00", "2024-03-31T22:00:00"},      /* 23 hours */
-	{"Europe/Berlin", "2024-10-27T12:00:00", "2024-10-26T22:00:00", "2024-10-27T23:00:00"},      /* 25 hours */
-	{"Asia/Kathmandu", "2024-06-01T18:14:59", "2024-05-31T18:15:00", "2024-06-01T18:15:00"},     /* +05:45 */
+	{"Europe/Berlin", "2024-03-31T12:00:00", "2024-03-30T23:00:00", "2024-03-31T22:00:00"}, /* 23 hours */
+	{"Europe/Berlin", "2024-10-27T12:00:00", "2024-10-26T22:00:00", "2024-10-27T23:00:00"}, /* 25 hours */
+	{"Asia/Kathmandu", "2024-06-01T18:14:59", "2024-05-31T18:15:00", "2024-06-01T18:15:00"}, /* +05:45 */
 	{"Asia/Kathmandu", "2024-06-01T18:15:00", "2024-06-01T18:15:00", "2024-06-02T18:15:00"},
-	{"Australia/Lord_Howe", "2024-04-07T00:00:00", "2024-04-06T13:00:00", "2024-04-07T13:30:00"},   /* 24.5 hours */
-	{"Antarctica/Troll", "2023-10-29T12:00:00", "2023-10-28T22:00:00", "2023-10-30T00:00:00"},   /* 26 hours */
-	{"America/Havana", "2023-03-12T12:00:00", "2023-03-12T05:00:00", "2023-03-13T04:00:00"},     /* 0:00 is skipped */
-	{"America/Havana", "2023-11-05T04:30:00", "2023-11-05T04:00:00", "2023-11-06T05:00:00"},     /* 0:00 comes twice */
+	{"Australia/Lord_Howe", "2024-04-07T00:00:00", "2024-04-06T13:00:00",
+	 "2024-04-07T13:30:00"}, /* 24.5 hours */
+	{"Antarctica/Troll", "2023-10-29T12:00:00", "2023-10-28T22:00:00",
+	 "2023-10-30T00:00:00"}, /* 26 hours */
+	{"America/Havana", "2023-03-12T12:00:00", "2023-03-12T05:00:00",
+	 "2023-03-13T04:00:00"}, /* 0:00 is skipped */
+	{"America/Havana", "2023-11-05T04:30:00", "2023-11-05T04:00:00",
+	 "2023-11-06T05:00:00"}, /* 0:00 comes twice */
 	{"America/Havana", "2023-11-05T05:30:00", "2023-11-05T04:00:00", "2023-11-06T05:00:00"},
-	{"America/Asuncion", "2023-10-01T12:00:00", "2023-10-01T04:00:00", "2023-10-02T03:00:00"},   /* begins at 1:00 */
-	{"America/Asuncion", "2023-03-26T03:30:00", "2023-03-25T03:00:00", "2023-03-26T04:00:00"},   /* 23:00 comes twice */
+	{"America/Asuncion", "2023-10-01T12:00:00", "2023-10-01T04:00:00",
+	 "2023-10-02T03:00:00"}, /* begins at 1:00 */
+	{"America/Asuncion", "2023-03-26T03:30:00", "2023-03-25T03:00:00",
+	 "2023-03-26T04:00:00"}, /* 23:00 comes twice */
 	{"Africa/Cairo", "2023-04-27T21:59:59", "2023-04-26T22:00:00", "2023-04-27T22:00:00"},
-	{"Africa/Cairo", "2023-04-27T22:00:00", "2023-04-27T22:00:00", "2023-04-28T21:00:00"},       /* begins at 1:00 */
-	{"Africa/Cairo", "2023-10-26T21:30:00", "2023-10-25T21:00:00", "2023-10-26T22:00:00"},       /* 25 hours */
-	{"Pacific/Apia", "2011-12-30T09:59:59", "2011-12-29T10:00:00", "2011-12-30T10:00:00"},       /* the 29th, then ... */
-	{"Pacific/Apia", "2011-12-30T10:00:00", "2011-12-30T10:00:00", "2011-12-31T10:00:00"},       /* ... the 31st */
-	{"Pacific/Kwajalein", "1993-08-21T12:00:00", "1993-08-21T12:00:00", "1993-08-22T12:00:00"},  /* 20 August, then the 22nd */
-	/* Back from 0:01 to 23:01: the 7th begins at its first 0:00 and the second 23:01 to 24:00 of the 6th belongs to it. */
+	{"Africa/Cairo", "2023-04-27T22:00:00", "2023-04-27T22:00:00",
+	 "2023-04-28T21:00:00"}, /* begins at 1:00 */
+	{"Africa/Cairo", "2023-10-26T21:30:00", "2023-10-25T21:00:00", "2023-10-26T22:00:00"}, /* 25 hours */
+	{"Pacific/Apia", "2011-12-30T09:59:59", "2011-12-29T10:00:00",
+	 "2011-12-30T10:00:00"}, /* the 29th, then ... */
+	{"Pacific/Apia", "2011-12-30T10:00:00", "2011-12-30T10:00:00",
+	 "2011-12-31T10:00:00"}, /* ... the 31st */
+	{"Pacific/Kwajalein", "1993-08-21T12:00:00", "1993-08-21T12:00:00",
+	 "1993-08-22T12:00:00"}, /* 20 August, then the 22nd */
+	/* Back from 0:01 to 23:01: the 7th begins at its first 0:00 and the second 23:01 to 24:00 of the
+	 * 6th belongs to it. */
 	{"America/St_Johns", "2010-11-07T02:29:59", "2010-11-06T02:30:00", "2010-11-07T02:30:00"},
 	{"America/St_Johns", "2010-11-07T02:30:00", "2010-11-07T02:30:00", "2010-11-08T03:30:00"},
 	{"America/St_Johns", "2010-11-07T03:00:00", "2010-11-07T02:30:00", "2010-11-08T03:30:00"},
 	{"America/St_Johns", "2010-11-07T12:00:00", "2010-11-07T02:30:00", "2010-11-08T03:30:00"},
-	{"Europe/Berlin", "2060-07-01T12:00:00", "2060-06-30T22:00:00", "2060-07-01T22:00:00"},      /* behind the database's last row */
+	{"Europe/Berlin", "2060-07-01T12:00:00", "2060-06-30T22:00:00",
+	 "2060-07-01T22:00:00"}, /* behind the database's last row */
 };
 
 static void real_days_begin_and_end_where_the_clocks_say(void **state)
@@ -71,8 +83,8 @@ static void real_days_begin_and_end_where_the_clocks_say(void **state)
 			fail_msg("%s", err.text);
 		struct zone_day day = zone_day_of(zone, utc_ms(days[i].at));
 		if (day.start_ms != utc_ms(days[i].start) || day.end_ms != utc_ms(days[i].end))
-			fail_msg("%s at %s: %s .. %s, wanted %s .. %s", days[i].zone, days[i].at, shown(day.start_ms),
-				 shown(day.end_ms), days[i].start, days[i].end);
+			fail_msg("%s at %s: %s .. %s, wanted %s .. %s", days[i].zone, days[i].at,
+				 shown(day.start_ms), shown(day.end_ms), days[i].start, days[i].end);
 		zone_close(zone);
 	}
 }
@@ -83,21 +95,24 @@ static void the_day_before_ends_where_this_one_begins(void **state)
 		const char *zone, *at;
 		int hours;
 	} rows[] = {
-		{"UTC", "2024-03-01T05:00:00", 24}, {"Europe/Berlin", "2024-04-01T12:00:00", 23}, {"Europe/Berlin", "2024-10-28T12:00:00", 25},
-		{"Pacific/Apia", "2011-12-30T12:00:00", 24}, {"Africa/Cairo", "2023-04-29T12:00:00", 23},
+		{"UTC", "2024-03-01T05:00:00", 24},	      {"Europe/Berlin", "2024-04-01T12:00:00", 23},
+		{"Europe/Berlin", "2024-10-28T12:00:00", 25}, {"Pacific/Apia", "2011-12-30T12:00:00", 24},
+		{"Africa/Cairo", "2023-04-29T12:00:00", 23},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err err = {0};
 		struct zone *zone = zone_open(rows[i].zone, &err);
 		assert_non_null(zone);
-		struct zone_day day = zone_day_of(zone, utc_ms(rows[i].at)), before = zone_day_before(zone, day);
+		struct zone_day day = zone_day_of(zone, utc_ms(rows[i].at)),
+				before = zone_day_before(zone, day);
 		assert_true(before.end_ms == day.start_ms);
 		assert_int_equal((before.end_ms - before.start_ms) / 3600000, rows[i].hours);
 		zone_close(zone);
 	}
 }
 
-/* The same from libc's own clock: walk in half minutes and note each instant at which a later date than ever before shows. */
+/* The same from libc's own clock: walk in half minutes and note each instant at which a later date than
+ * ever before shows. */
 static struct zone_day walked(int64_t at_ms)
 {
 	struct zone_day day = {INT64_MIN, INT64_MIN};
@@ -121,9 +136,11 @@ static struct zone_day walked(int64_t at_ms)
 static void any_day_of_any_zone_agrees_with_libc(void **state)
 {
 	static const char *const names[] = {
-		"Europe/London", "America/New_York", "America/Sao_Paulo", "America/Havana", "America/Asuncion", "Africa/Cairo",
-		"Asia/Kathmandu", "Asia/Gaza", "Asia/Tehran", "Asia/Beirut", "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati",
-		"Pacific/Chatham", "America/St_Johns", "America/Nuuk", "Antarctica/Troll", "Atlantic/Azores", "Africa/Casablanca",
+		"Europe/London",      "America/New_York", "America/Sao_Paulo",	 "America/Havana",
+		"America/Asuncion",   "Africa/Cairo",	  "Asia/Kathmandu",	 "Asia/Gaza",
+		"Asia/Tehran",	      "Asia/Beirut",	  "Australia/Lord_Howe", "Pacific/Apia",
+		"Pacific/Kiritimati", "Pacific/Chatham",  "America/St_Johns",	 "America/Nuuk",
+		"Antarctica/Troll",   "Atlantic/Azores",  "Africa/Casablanca",
 	};
 	unsigned seed = (unsigned)time(NULL);
 	printf("seed %u\n", seed);
@@ -135,13 +152,15 @@ static void any_day_of_any_zone_agrees_with_libc(void **state)
 		setenv("TZ", names[i], 1);
 		tzset();
 		for (int k = 0; k < 8; k++) {
-			int64_t at_ms = ((int64_t)30 * random() % 2082758400) / 30 * 30 * 1000;   /* 1970 .. 2035 */
+			int64_t at_ms =
+				((int64_t)30 * random() % 2082758400) / 30 * 30 * 1000; /* 1970 .. 2035 */
 			if (at_ms < (int64_t)86400000 * 1100)
-				continue;   /* some zones moved by odd seconds until 1972: the walk's steps would miss it */
+				continue; /* some zones moved by odd seconds until 1972: the walk's steps would miss it */
 			struct zone_day got = zone_day_of(zone, at_ms), want = walked(at_ms);
 			if (got.start_ms != want.start_ms || got.end_ms != want.end_ms)
-				fail_msg("seed %u: %s at %s: %s .. %s, wanted %s .. %s", seed, names[i], shown(at_ms),
-					 shown(got.start_ms), shown(got.end_ms), shown(want.start_ms), shown(want.end_ms));
+				fail_msg("seed %u: %s at %s: %s .. %s, wanted %s .. %s", seed, names[i],
+					 shown(at_ms), shown(got.start_ms), shown(got.end_ms),
+					 shown(want.start_ms), shown(want.end_ms));
 		}
 		zone_close(zone);
 	}
@@ -151,7 +170,14 @@ static void any_day_of_any_zone_agrees_with_libc(void **state)
 
 static void an_unknown_name_is_an_error_that_names_it(void **state)
 {
-	static const char *const names[] = {"", "Europe/Nowhere", "Berlin", "+02:00", "/etc/localtime", "../zoneinfo/UTC", "Europe/Berlin ", "EST5EDT,M3.2.0"};
+	static const char *const names[] = {"",
+					    "Europe/Nowhere",
+					    "Berlin",
+					    "+02:00",
+					    "/etc/localtime",
+					    "../zoneinfo/UTC",
+					    "Europe/Berlin ",
+					    "EST5EDT,M3.2.0"};
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
 		struct err err = {0};
 		struct zone *zone = zone_open(names[i], &err);
