@@ -1,0 +1,147 @@
+"""What Redis has to hold, worked out from what was sent, and what differs. Nothing here knows how Corridor counts: facts in sorted lists,
+each window counted anew at the edges that its hash names."""
+import bisect, os, re, sys, time
+from zoneinfo import ZoneInfo
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import recount
+
+WINDOWS = ("5m", "1h", "24h", "7d", "today")
+
+
+class Truth:
+    def __init__(self, facts, windows=WINDOWS, zone="UTC"):
+        """facts: (touchpoint, ledger, time in ms, bin)."""
+        self.windows, self.zone, self.facts = windows, ZoneInfo(zone), {}
+        for touchpoint, ledger, at, bin_ in facts:
+            self.facts.setdefault((touchpoint, ledger), []).append((at // 1000 * 1000, bin_))
+        for events in self.facts.values():
+            events.sort()
+
+    def row(self, touchpoint, ledger, window, to):
+        """The fields of a hash that ends at `to`, or None: nothing in it and nothing before."""
+        events = self.facts.get((touchpoint, ledger), [])
+        before, start, end = recount.edges(window, to, self.zone)
+        bins = [[0] * 11, [0] * 11]
+        low, middle, high = (bisect.bisect_left(events, (edge,)) for edge in (before, start, end))
+        for which, part in ((1, events[low:middle]), (0, events[middle:high])):
+            for _, bin_ in part:
+                bins[which][bin_] += 1
+        if not sum(bins[0]) and not sum(recount.three(ledger, bins[1])):
+            return None
+        row = recount.row(touchpoint, ledger, window, bins[0], bins[1], start, end)
+        return {k: v for k, v in row.items() if k not in ("touchpoint", "ledger", "window")}
+
+    def rows(self, to):
+        """{(touchpoint, ledger, window)} that hold anything at `to`."""
+        return {(t, l, w) for t, l in self.facts for w in self.windows if self.row(t, l, w, to)}
+
+
+def same(expected, found):
+    if isinstance(expected, float):
+        try:
+            return abs(float(found) - expected) <= 1e-9 * max(1, abs(expected))
+        except (TypeError, ValueError):
+            return False
+    return str(expected) == found
+
+
+def decoded(name):
+    return re.sub(rb"%([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), name).decode()
+
+
+def read_redis(redis, prefix):
+    """{(touchpoint, ledger, window): {field: value}}, [names in the index]."""
+    pattern, cursor, keys = re.compile(rb"%s:\{(.*)\}:(survey|relationship|social|review):([^:]+)" % prefix.encode(), re.S), b"0", set()
+    while True:
+        cursor, page = redis.call("SCAN", cursor, "MATCH", f"{prefix}:{{*", "COUNT", 1000)
+        keys.update(page)
+        if cursor == b"0":
+            break
+    named = [(k, m) for k in sorted(keys) if (m := pattern.fullmatch(k))]
+    hashes = {}
+    for (_, m), fields in zip(named, redis.pipeline([("HGETALL", k) for k, _ in named]) if named else []):
+        texts = [f.decode() for f in fields]
+        if texts:
+            hashes[decoded(m[1]), m[2].decode(), m[3].decode()] = dict(zip(texts[::2], texts[1::2]))
+    return hashes, [n.decode() for n in redis.call("ZRANGE", f"{prefix}:touchpoints", 0, -1)]
+
+
+def differences(redis, prefix, truth, age_max=30):
+    """What is wrong in Redis now, as sentences. A hash is judged at its own edges, and must not be older than age_max seconds."""
+    hashes, index = read_redis(redis, prefix)
+    now, problems = time.time() * 1000, []
+    wanted = truth.rows(int(now // 1000 * 1000))
+    for key in sorted(set(hashes) | wanted):
+        found = hashes.get(key)
+        if found is None:
+            problems.append(f"{' / '.join(key)}: missing, expected {truth.row(*key, int(now // 1000 * 1000))}")
+            continue
+        to = int(found["to_ms"])
+        if now - to > age_max * 1000:
+            problems.append(f"{' / '.join(key)}: {(now - to) / 1000:.0f} s old")
+        expected = truth.row(*key, to)
+        if expected is None:
+            problems.append(f"{' / '.join(key)}: nothing to count at {to}, found {found}")
+            continue
+        wrong = {f for f in set(expected) | set(found) if f not in found or f not in expected or not same(expected[f], found[f])}
+        if wrong:
+            problems.append(f"{' / '.join(key)} at {to}: " + "; ".join(
+                f"{f} expected {expected.get(f, 'absent')} found {found.get(f, 'absent')}" for f in sorted(wrong)))
+    touchpoints = {key[0] for key in wanted}
+    if set(index) != touchpoints:
+        problems.append(f"touchpoints: missing {sorted(touchpoints - set(index))}, not wanted {sorted(set(index) - touchpoints)}")
+    return problems
+
+
+def must_agree(redis, prefix, truth, seconds=30, steady=2, age_max=30):
+    """Waits until everything agrees, then looks again for a while: right once must stay right. Returns how many hashes were judged."""
+    began, problems = time.monotonic(), None
+    while problems != [] and time.monotonic() - began < seconds:
+        if problems:
+            time.sleep(0.3)
+        problems = differences(redis, prefix, truth, age_max)
+    agreed = time.monotonic()
+    while not problems and time.monotonic() - agreed < steady:
+        time.sleep(0.4)
+        problems = differences(redis, prefix, truth, age_max)
+    if problems:
+        shown = "\n".join("  " + p for p in problems[:20])
+        raise AssertionError(f"{len(problems)} differences after {time.monotonic() - began:.0f} s:\n{shown}")
+    return len(truth.rows(int(time.time()) * 1000))
+
+
+# ---- own-shape messages read back from Kafka ----
+
+def counted(messages, letters):
+    """(facts, problems): the newest version of each response in `messages` (of several topics), without the dead letters; events of a
+    response are those of its partition in their order. problems: what went to the dead letters and should not have, or the other way,
+    or twice, or with other bytes."""
+    problems, dead, responses = [], {}, {}
+    for letter in letters:
+        if not isinstance(letter.headers, dict):
+            problems.append(f"dead letter at {letter.offset} has the headers {letter.headers!r}")
+            continue
+        origin = (letter.headers["topic"], int(letter.headers["partition"]), int(letter.headers["offset"]))
+        if origin in dead:
+            problems.append(f"{origin} is twice in the dead letters")
+        dead[origin] = letter
+    for m in sorted(messages, key=lambda m: (m.topic, m.partition, m.offset)):
+        letter = dead.pop((m.topic, m.partition, m.offset), None)
+        reason = letter and letter.headers["reason"]
+        if letter and letter.value != m.value:
+            problems.append(f"{m.topic}:{m.partition}:{m.offset}: the dead letter has other bytes: {letter.value!r}, not {m.value!r}")
+        try:
+            identity, updated, fact = recount.read(m.value or b"")
+        except recount.Rejected as rejected:
+            if reason != rejected.reason:
+                problems.append(f"{m.topic}:{m.partition}:{m.offset}: expected {rejected.reason}, found {reason}: {m.value!r}")
+            continue
+        if letter is None:
+            response = responses.setdefault((m.topic, m.partition, identity), recount.Response())
+            response.delete(updated) if fact is None else response.upsert(updated, fact)
+        elif reason not in ("late", "future"):
+            problems.append(f"{m.topic}:{m.partition}:{m.offset}: a good message is a dead letter: {reason}: {m.value!r}")
+    problems += [f"a dead letter of nothing that was sent: {origin}" for origin in dead]
+    facts = [(r.fact[2], r.fact[1], r.fact[0], r.fact[3]) for r in responses.values() if r.fact and r.fact[3] is not None]
+    return facts, problems
