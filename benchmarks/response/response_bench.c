@@ -36,12 +36,12 @@ static struct hash128 key_of(uint64_t i)
 }
 
 struct figures {
-	double refill, insert, edit, edit_bare, repeat;   /* ns per event */
-	double bytes;                                     /* per entry */
+	double refill, insert, edit, edit_bare, repeat; /* ns per event */
+	double bytes; /* per entry */
 };
 
-static double upserts(struct response_table *table, unsigned slot, uint64_t from, uint64_t range, unsigned count,
-		      unsigned content, bool prefetch)
+static double upserts(struct response_table *table, unsigned slot, uint64_t from, uint64_t range,
+		      unsigned count, unsigned content, bool prefetch)
 {
 	struct response_verdict verdict;
 	uint64_t journaled = 0;
@@ -49,15 +49,17 @@ static double upserts(struct response_table *table, unsigned slot, uint64_t from
 	for (unsigned done = 0; done < count; done += BATCH) {
 		struct hash128 keys[BATCH];
 		for (unsigned i = 0; i < BATCH; i++) {
-			keys[i] = key_of(range ? (mix(from + done + i) >> 32) * range >> 32 : from + done + i);
+			keys[i] =
+				key_of(range ? (mix(from + done + i) >> 32) * range >> 32 : from + done + i);
 			if (prefetch)
 				response_prefetch(table, keys[i]);
 		}
 		for (unsigned i = 0; i < BATCH; i++) {
-			struct response_event event = {.key = keys[i],
-						       .updated_ms = RESPONSE_NO_VERSION,
-						       .content = content + (unsigned)keys[i].lo,
-						       .fact = {7, 1700000000u + done, 0, (int8_t)(keys[i].hi % 11)}};
+			struct response_event event = {
+				.key = keys[i],
+				.updated_ms = RESPONSE_NO_VERSION,
+				.content = content + (unsigned)keys[i].lo,
+				.fact = {7, 1700000000u + done, 0, (int8_t)(keys[i].hi % 11)}};
 			response_judge(table, slot, 1700000000, &event, &verdict);
 			journaled += verdict.journal;
 		}
@@ -85,8 +87,10 @@ static struct figures table_figures(uint64_t entries)
 			response_prefetch(table, keys[i]);
 		}
 		for (unsigned i = 0; i < BATCH; i++) {
-			struct response_entry entry = {
-				.key = keys[i], .updated_ms = 1, .seen = 1700000000, .fact = {7, 1700000000, 0, 9}};
+			struct response_entry entry = {.key = keys[i],
+						       .updated_ms = 1,
+						       .seen = 1700000000,
+						       .fact = {7, 1700000000, 0, 9}};
 			response_refill(table, slot, 1700000000, &entry);
 		}
 	}
@@ -116,7 +120,8 @@ static bool take(void *context, uint32_t shard __attribute__((unused)), struct s
 	must(bundle_read(hop->reader, bytes, &bundle));
 	for (uint32_t g = 0; g < bundle.groups_count; g++)
 		for (uint32_t i = 0; i < bundle.groups[g].count; i++)
-			hop->sum += bundle.groups[g].cells[i].second + (unsigned)bundle.groups[g].cells[i].delta;
+			hop->sum +=
+				bundle.groups[g].cells[i].second + (unsigned)bundle.groups[g].cells[i].delta;
 	for (uint32_t g = 0; g < bundle.groups_count; g++)
 		hop->cells += bundle.groups[g].count;
 	hop->bytes += bytes.len;
@@ -125,7 +130,7 @@ static bool take(void *context, uint32_t shard __attribute__((unused)), struct s
 }
 
 struct hop_figures {
-	double add, write, read, bytes;   /* ns and bytes per cell */
+	double add, write, read, bytes; /* ns and bytes per cell */
 };
 
 static struct hop_figures hop_figures(unsigned touchpoints, unsigned per_commit)
@@ -138,22 +143,24 @@ static struct hop_figures hop_figures(unsigned touchpoints, unsigned per_commit)
 	uint64_t added = 0;
 	for (unsigned i = 0; i < touchpoints; i++) {
 		char name[40];
-		names_intern(hop.names, (struct str){name, (size_t)snprintf(name, sizeof name, "store-%05u/checkout", i)});
+		names_intern(hop.names, (struct str){name, (size_t)snprintf(name, sizeof name,
+									    "store-%05u/checkout", i)});
 	}
 	for (unsigned commit = 0; commit < 4000000 / per_commit; commit++) {
 		tally_clear(tally);
 		double start = now_ns();
 		for (unsigned i = 0; i < per_commit; i++) {
 			uint64_t r = mix(added++);
-			tally_add(tally, (uint32_t)(r >> 32) % touchpoints, 0, 1699999998u + (r & 1), (uint8_t)((r >> 8) % 11), 1);
+			tally_add(tally, (uint32_t)(r >> 32) % touchpoints, 0, 1699999998u + (r & 1),
+				  (uint8_t)((r >> 8) % 11), 1);
 		}
 		add += now_ns() - start;
 		start = now_ns();
 		must(bundle_write(writer, &head, hop.names, tally, true, take, &hop));
 		write += now_ns() - start;
 	}
-	struct hop_figures f = {add / (double)added, (write - hop.read_ns) / (double)hop.cells, hop.read_ns / (double)hop.cells,
-				(double)hop.bytes / (double)hop.cells};
+	struct hop_figures f = {add / (double)added, (write - hop.read_ns) / (double)hop.cells,
+				hop.read_ns / (double)hop.cells, (double)hop.bytes / (double)hop.cells};
 	tally_destroy(tally);
 	bundle_writer_destroy(writer);
 	bundle_reader_destroy(hop.reader);
@@ -163,18 +170,22 @@ static struct hop_figures hop_figures(unsigned touchpoints, unsigned per_commit)
 
 static void print_table(const char *name, const struct figures *f, bool json)
 {
-	const char *form = json ? "\"%s\":{\"insert_ns\":%.1f,\"edit_ns\":%.1f,\"edit_without_prefetch_ns\":%.1f,\"repeat_ns\":%.1f,"
+	const char *form = json ? "\"%s\":{\"insert_ns\":%.1f,\"edit_ns\":%.1f,\"edit_without_prefetch_ns\":%"
+				  ".1f,\"repeat_ns\":%.1f,"
 				  "\"refill_per_s\":%.0f,\"bytes_per_entry\":%.1f},"
-				: "table %-4s  insert %5.1f ns  edit %5.1f ns (without prefetch %5.1f)  repeat %5.1f ns  "
+				: "table %-4s  insert %5.1f ns  edit %5.1f ns (without prefetch %5.1f)  "
+				  "repeat %5.1f ns  "
 				  "refill %.0f/s  %.1f bytes per entry\n";
 	printf(form, name, f->insert, f->edit, f->edit_bare, f->repeat, 1e9 / f->refill, f->bytes);
 }
 
 static void print_hop(const char *name, const struct hop_figures *f, bool json, const char *end)
 {
-	const char *form = json ? "\"%s\":{\"tally_add_ns\":%.1f,\"bundle_write_ns\":%.1f,\"bundle_read_ns\":%.1f,"
-				  "\"bundle_bytes_per_cell\":%.1f}%s"
-				: "hop %-16s  tally add %5.1f ns  bundle write %5.1f ns  read %5.1f ns  %.1f bytes per cell%s";
+	const char *form =
+		json ? "\"%s\":{\"tally_add_ns\":%.1f,\"bundle_write_ns\":%.1f,\"bundle_read_ns\":%.1f,"
+		       "\"bundle_bytes_per_cell\":%.1f}%s"
+		     : "hop %-16s  tally add %5.1f ns  bundle write %5.1f ns  read %5.1f ns  %.1f bytes per "
+		       "cell%s";
 	printf(form, name, f->add, f->write, f->read, f->bytes, end);
 }
 

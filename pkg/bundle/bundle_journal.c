@@ -33,7 +33,8 @@ static void store_u64(uint8_t *at, uint64_t v)
 
 static uint8_t kind_of(const struct response_entry *e)
 {
-	uint8_t flags = (uint8_t)((e->flags & RESPONSE_TOMB ? 64 : 0) | (e->flags & RESPONSE_TOMB_FOR_GOOD ? 128 : 0));
+	uint8_t flags = (uint8_t)((e->flags & RESPONSE_TOMB ? 64 : 0) |
+				  (e->flags & RESPONSE_TOMB_FOR_GOOD ? 128 : 0));
 	if (e->flags & RESPONSE_TOMB)
 		return flags;
 	return (uint8_t)(flags | e->fact.ledger << 4 | (e->fact.bin + 1));
@@ -88,7 +89,8 @@ static size_t pack_part(struct bundle_writer *w)
 	return corridor__journal__pack(&message, w->packed);
 }
 
-bool bundle_journal_finish(struct bundle_writer *w, const struct names *names, uint32_t shard, bundle_emit *emit, void *context)
+bool bundle_journal_finish(struct bundle_writer *w, const struct names *names, uint32_t shard,
+			   bundle_emit *emit, void *context)
 {
 	/* key, kind, content; touchpoint, second and version at their longest; a name that may be new */
 	const size_t entry_bytes = 16 + 1 + 4 + 4 + 5 + 7 + BUNDLE_NAME_MAX + 2;

@@ -6,10 +6,10 @@
 #include "base/must.h"
 #include "feedback/feedback.h"
 
-#define READ_BYTES_MAX  (4 * (size_t)BUNDLE_BYTES_MAX)
+#define READ_BYTES_MAX (4 * (size_t)BUNDLE_BYTES_MAX)
 /* protobuf-c takes up to 40 bytes or so for each member of two bytes: a hostile message ends here. */
 #define ARENA_BYTES_MAX ((size_t)128 << 20)
-#define ARENA_KEPT_MAX  ((size_t)16 << 20)
+#define ARENA_KEPT_MAX	((size_t)16 << 20)
 
 struct chunk {
 	struct chunk *next;
@@ -50,9 +50,7 @@ static void *arena_alloc(void *context, size_t bytes)
 	return at;
 }
 
-static void arena_free(void *context, void *at)
-{
-}
+static void arena_free(void *context, void *at) {}
 
 static void release(struct bundle_reader *reader)
 {
@@ -122,7 +120,7 @@ static bool next_name(ProtobufCBinaryData text, size_t *at, uint32_t len, struct
 {
 	if (len > BUNDLE_NAME_MAX || len > text.len - *at)
 		return false;
-	*name = (struct str){(const char *)text.data + *at, len};
+	*name = len ? (struct str){(const char *)text.data + *at, len} : STR("");
 	*at += len;
 	return true;
 }
@@ -149,7 +147,8 @@ static bool read_groups(const Corridor__Bundle *m, struct tally_cell *cells, str
 	size_t text = 0, cell = 0;
 	for (size_t g = 0; g < m->n_cells; g++) {
 		uint32_t count = m->cells[g];
-		if (count > m->n_seconds - cell || !next_name(m->names, &text, m->name_lengths[g], &groups[g].touchpoint))
+		if (count > m->n_seconds - cell ||
+		    !next_name(m->names, &text, m->name_lengths[g], &groups[g].touchpoint))
 			return false;
 		groups[g].count = count;
 		groups[g].cells = cells + cell;
@@ -164,17 +163,24 @@ bool bundle_read(struct bundle_reader *reader, struct str bytes, struct bundle *
 	reset(reader);
 	if (bytes.len > READ_BYTES_MAX)
 		return false;
-	Corridor__Bundle *m = corridor__bundle__unpack(&reader->allocator, bytes.len, (const uint8_t *)bytes.at);
-	if (m == NULL || !head_fits(m->version, m->clock_ms) || m->shards == 0 || m->instance.len > BUNDLE_NAME_MAX)
+	Corridor__Bundle *m =
+		corridor__bundle__unpack(&reader->allocator, bytes.len, (const uint8_t *)bytes.at);
+	if (m == NULL || !head_fits(m->version, m->clock_ms) || m->shards == 0 ||
+	    m->instance.len > BUNDLE_NAME_MAX)
 		return false;
-	if (m->n_cells != m->n_name_lengths || m->kinds.len != m->n_seconds || (m->n_deltas && m->n_deltas != m->n_seconds))
+	if (m->n_cells != m->n_name_lengths || m->kinds.len != m->n_seconds ||
+	    (m->n_deltas && m->n_deltas != m->n_seconds))
 		return false;
 	struct tally_cell *cells = arena_alloc(reader, m->n_seconds * sizeof *cells);
 	struct bundle_group *groups = arena_alloc(reader, m->n_cells * sizeof *groups);
 	if (cells == NULL || groups == NULL || !read_cells(m, cells) || !read_groups(m, cells, groups))
 		return false;
 	*out = (struct bundle){
-		.head = {m->version, m->shards, m->clock_ms, m->behind, {(const char *)m->instance.data, m->instance.len}},
+		.head = {m->version,
+			 m->shards,
+			 m->clock_ms,
+			 m->behind,
+			 {(const char *)m->instance.data, m->instance.len}},
 		.groups_count = (uint32_t)m->n_cells,
 		.groups = groups,
 	};
@@ -212,8 +218,10 @@ static bool read_fact(const Corridor__Journal *m, size_t i, int64_t second, stru
 		return true;
 	}
 	e->flags = 0;
-	e->fact = (struct response_fact){m->touchpoints[i], (uint32_t)second, (uint8_t)ledger, (int8_t)((int)bin - 1)};
-	return !(kind & 128) && m->touchpoints[i] < m->n_name_lengths && (bin == 0 || bin_fits(ledger, bin - 1));
+	e->fact = (struct response_fact){m->touchpoints[i], (uint32_t)second, (uint8_t)ledger,
+					 (int8_t)((int)bin - 1)};
+	return !(kind & 128) && m->touchpoints[i] < m->n_name_lengths &&
+	       (bin == 0 || bin_fits(ledger, bin - 1));
 }
 
 static bool read_entries(const Corridor__Journal *m, struct response_entry *entries)
@@ -224,7 +232,8 @@ static bool read_entries(const Corridor__Journal *m, struct response_entry *entr
 		if (!step_second(&second, m->seconds[i]) || !read_fact(m, i, second, e) ||
 		    !read_version(m->n_versions ? m->versions[i] : 0, m->clock_ms, &e->updated_ms))
 			return false;
-		e->key = (struct hash128){load_u64(m->keys.data + 16 * i), load_u64(m->keys.data + 16 * i + 8)};
+		e->key = (struct hash128){load_u64(m->keys.data + 16 * i),
+					  load_u64(m->keys.data + 16 * i + 8)};
 		e->content = m->contents[i];
 		e->seen = (uint32_t)(m->clock_ms / 1000);
 	}
@@ -243,7 +252,8 @@ bool bundle_read_journal(struct bundle_reader *reader, struct str bytes, struct 
 	reset(reader);
 	if (bytes.len > READ_BYTES_MAX)
 		return false;
-	Corridor__Journal *m = corridor__journal__unpack(&reader->allocator, bytes.len, (const uint8_t *)bytes.at);
+	Corridor__Journal *m =
+		corridor__journal__unpack(&reader->allocator, bytes.len, (const uint8_t *)bytes.at);
 	if (m == NULL || !head_fits(m->version, m->clock_ms) || !journal_columns_match(m))
 		return false;
 	struct response_entry *entries = arena_alloc(reader, m->kinds.len * sizeof *entries);
@@ -254,6 +264,7 @@ bool bundle_read_journal(struct bundle_reader *reader, struct str bytes, struct 
 	for (size_t i = 0; i < m->n_name_lengths; i++)
 		if (!next_name(m->names, &text, m->name_lengths[i], &names[i]))
 			return false;
-	*out = (struct bundle_journal){m->clock_ms, (uint32_t)m->n_name_lengths, names, (uint32_t)m->kinds.len, entries};
+	*out = (struct bundle_journal){m->clock_ms, (uint32_t)m->n_name_lengths, names,
+				       (uint32_t)m->kinds.len, entries};
 	return text == m->names.len;
 }

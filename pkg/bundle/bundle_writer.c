@@ -31,8 +31,9 @@ void bundle_writer_destroy(struct bundle_writer *w)
 {
 	if (w == NULL)
 		return;
-	void *all[] = {w->names_text, w->packed,  w->kinds,	 w->keys,  w->name_lengths, w->counts, w->touchpoints, w->contents,
-		       w->seconds,    w->deltas, w->versions, w->order, w->place,	     w->stamp,	w->from,	w->entries};
+	void *all[] = {w->names_text,  w->packed,   w->kinds,	w->keys,   w->name_lengths, w->counts,
+		       w->touchpoints, w->contents, w->seconds, w->deltas, w->versions,	    w->order,
+		       w->place,       w->stamp,    w->from,	w->entries};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		free(all[i]);
 	free(w);
@@ -47,7 +48,7 @@ void part_begin(struct bundle_writer *w, int64_t clock_ms, size_t head_bytes)
 	w->ones = true;
 	w->versioned = false;
 	w->second = clock_ms / 1000;
-	if (++w->part == 0) {   /* stamps of 2^32 parts ago must not look like this one's */
+	if (++w->part == 0) { /* stamps of 2^32 parts ago must not look like this one's */
 		memset(w->stamp, 0, w->touchpoints_max * sizeof *w->stamp);
 		w->part = 1;
 	}
@@ -65,7 +66,8 @@ void part_name(struct bundle_writer *w, struct str name)
 }
 
 /* Counting sort, stable: touchpoints keep their order of first touch within a shard. */
-static void sort_by_shard(struct bundle_writer *w, const struct names *names, const struct tally *tally, uint32_t shards)
+static void sort_by_shard(struct bundle_writer *w, const struct names *names, const struct tally *tally,
+			  uint32_t shards)
 {
 	uint32_t count = tally_touchpoints(tally);
 	must(count <= w->touchpoints_max && shards > 0);
@@ -89,7 +91,7 @@ static void sort_by_shard(struct bundle_writer *w, const struct names *names, co
 struct output {
 	const struct bundle_head *head;
 	uint32_t shard;
-	bool sent;            /* something went to this shard */
+	bool sent; /* something went to this shard */
 	bundle_emit *emit;
 	void *context;
 };
@@ -132,8 +134,8 @@ static void put_cell(struct bundle_writer *w, const struct tally_cell *cell, int
 	w->ones &= cell->delta == 1;
 }
 
-static bool write_touchpoint(struct bundle_writer *w, struct str name, const struct tally *tally, uint32_t touchpoint,
-			     struct output *out)
+static bool write_touchpoint(struct bundle_writer *w, struct str name, const struct tally *tally,
+			     uint32_t touchpoint, struct output *out)
 {
 	bool named = false;
 	/* A group's count is a varint of 3 bytes at most, its length one of 2. */
@@ -161,8 +163,8 @@ static bool write_touchpoint(struct bundle_writer *w, struct str name, const str
 	return true;
 }
 
-bool bundle_write(struct bundle_writer *w, const struct bundle_head *head, const struct names *names, const struct tally *tally,
-		  bool tick, bundle_emit *emit, void *context)
+bool bundle_write(struct bundle_writer *w, const struct bundle_head *head, const struct names *names,
+		  const struct tally *tally, bool tick, bundle_emit *emit, void *context)
 {
 	struct output out = {.head = head, .emit = emit, .context = context};
 	must(head->instance.len <= BUNDLE_NAME_MAX);

@@ -5,7 +5,7 @@
 
 #include "base/must.h"
 
-#define GROUPS_FIRST 1024   /* 13 thousand entries, 0.6 MB: a small feed never grows */
+#define GROUPS_FIRST 1024 /* 13 thousand entries, 0.6 MB: a small feed never grows */
 
 const struct option_row response_options[] = {
 	{.key = "max",
@@ -21,7 +21,8 @@ const struct option_row response_options[] = {
 	 .preset = "8d",
 	 .min = 60e3,
 	 .max = 400 * 86400e3,
-	 .prose = "how long a response is remembered; at least the longest window and intake.max_future_skew"},
+	 .prose =
+		 "how long a response is remembered; at least the longest window and intake.max_future_skew"},
 	{.key = NULL},
 };
 
@@ -129,7 +130,8 @@ static void advance(struct response_table *table, unsigned slot, uint32_t now_s)
 static void insert_new(struct response_table *table, const struct packed *entry, bool log)
 {
 	struct packed evicted;
-	if (table->used >= table->max && table_make_room(table, table_home(table, entry->key), &evicted) && log)
+	if (table->used >= table->max && table_make_room(table, table_home(table, entry->key), &evicted) &&
+	    log)
 		undo_push(table, UNDO_EVICTION, &evicted);
 	table_insert(table, entry);
 }
@@ -137,7 +139,8 @@ static void insert_new(struct response_table *table, const struct packed *entry,
 /* What the table and the wire can hold; the entry's packing relies on it. */
 static void must_fit(const struct response_fact *fact)
 {
-	must(fact->touchpoint < RESPONSE_TOUCHPOINTS_MAX && fact->ledger < LEDGERS && fact->bin >= BIN_NONE && fact->bin < 15);
+	must(fact->touchpoint < RESPONSE_TOUCHPOINTS_MAX && fact->ledger < LEDGERS && fact->bin >= BIN_NONE &&
+	     fact->bin < 15);
 }
 
 /* Field by field: it is in registers, and a copy of the struct would go through memory. */
@@ -165,8 +168,8 @@ static void store(struct response_table *table, uint64_t place, bool known, cons
 	undo_push(table, UNDO_INSERT, next);
 }
 
-void response_judge(struct response_table *table, unsigned slot, uint32_t now_s, const struct response_event *event,
-		    struct response_verdict *out)
+void response_judge(struct response_table *table, unsigned slot, uint32_t now_s,
+		    const struct response_event *event, struct response_verdict *out)
 {
 	struct response_entry old = {.updated_ms = RESPONSE_NO_VERSION, .fact.bin = BIN_NONE}, next;
 	advance(table, slot, now_s);
@@ -182,7 +185,8 @@ void response_judge(struct response_table *table, unsigned slot, uint32_t now_s,
 	put_fact(&out->now, &old.fact);
 	out->unscored = out->moved = false;
 	out->journal = outcome != RESPONSE_SUPERSEDED &&
-		       (outcome != RESPONSE_DUPLICATE || next.updated_ms > old.updated_ms || next.flags != old.flags);
+		       (outcome != RESPONSE_DUPLICATE || next.updated_ms > old.updated_ms ||
+			next.flags != old.flags);
 	if (!out->journal)
 		return;
 	put_fact(&out->now, &next.fact);
@@ -193,11 +197,13 @@ void response_judge(struct response_table *table, unsigned slot, uint32_t now_s,
 	store(table, place, known, &packed);
 }
 
-void response_refill(struct response_table *table, unsigned slot, uint32_t now_s, const struct response_entry *entry)
+void response_refill(struct response_table *table, unsigned slot, uint32_t now_s,
+		     const struct response_entry *entry)
 {
 	advance(table, slot, now_s);
 	must_fit(&entry->fact);
-	must(entry->updated_ms == RESPONSE_NO_VERSION || (entry->updated_ms >= 0 && entry->updated_ms <= RESPONSE_VERSION_MAX));
+	must(entry->updated_ms == RESPONSE_NO_VERSION ||
+	     (entry->updated_ms >= 0 && entry->updated_ms <= RESPONSE_VERSION_MAX));
 	struct packed packed = pack(slot, entry);
 	if (table_expired(table, &packed))
 		return;
@@ -214,7 +220,8 @@ struct response_stats response_stats(const struct response_table *table)
 	return (struct response_stats){
 		.entries = table->used - table->dropped,
 		.capacity = room < table->max ? room : table->max,
-		.bytes = sizeof *table + table->groups * (GROUP_TAGS + GROUP_ENTRIES * sizeof *table->entries) +
+		.bytes = sizeof *table +
+			 table->groups * (GROUP_TAGS + GROUP_ENTRIES * sizeof *table->entries) +
 			 table->undo_size * sizeof *table->undo + RESPONSE_SLOTS * sizeof *table->slots,
 		.evictions = table->evictions,
 		.expired = table->expired,

@@ -8,9 +8,9 @@
 
 #include "base/must.h"
 
-#define HUGE_PAGE (UINT64_C(2) << 20)
+#define HUGE_PAGE   (UINT64_C(2) << 20)
 #define HAND_GROUPS 4
-#define ALL       ((1u << GROUP_ENTRIES) - 1)
+#define ALL	    ((1u << GROUP_ENTRIES) - 1)
 
 /* Random access over hundreds of MB misses the page tables as often as the cache: large pages save a third of a lookup. */
 static void *big_array(uint64_t bytes)
@@ -20,8 +20,8 @@ static void *big_array(uint64_t bytes)
 	bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	void *at = aligned_alloc(HUGE_PAGE, bytes);
 	if (at == NULL)
-		return must_alloc(bytes);   /* says that memory is out */
-	madvise(at, bytes, MADV_HUGEPAGE);   /* advice: a system without them runs the same, slower */
+		return must_alloc(bytes); /* says that memory is out */
+	madvise(at, bytes, MADV_HUGEPAGE); /* advice: a system without them runs the same, slower */
 	return at;
 }
 
@@ -34,7 +34,8 @@ static uint8_t tag_of(struct hash128 key)
 static unsigned match(const uint8_t *group, uint8_t tag)
 {
 	simde__m128i tags = simde_mm_loadu_si128((const simde__m128i *)group);
-	return (unsigned)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(tags, simde_mm_set1_epi8((char)tag))) & ALL;
+	return (unsigned)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(tags, simde_mm_set1_epi8((char)tag))) &
+	       ALL;
 }
 
 static unsigned taken(const uint8_t *group)

@@ -6,12 +6,12 @@
 #include "base/must.h"
 
 struct link {
-	uint32_t next;   /* cell of the same touchpoint, or TALLY_END */
-	uint32_t slot;   /* where `slots` points at it: clearing needs no hashing */
+	uint32_t next; /* cell of the same touchpoint, or TALLY_END */
+	uint32_t slot; /* where `slots` points at it: clearing needs no hashing */
 };
 
 struct chain {
-	uint32_t first, last;   /* TALLY_END: not touched */
+	uint32_t first, last; /* TALLY_END: not touched */
 };
 
 struct tally {
@@ -19,9 +19,9 @@ struct tally {
 	uint32_t mask;
 	struct tally_cell *cells;
 	struct link *links;
-	uint32_t *slots;     /* cell + 1; 0 = free. Never more than half full. */
+	uint32_t *slots; /* cell + 1; 0 = free. Never more than half full. */
 	struct chain *chains;
-	uint32_t *touched;   /* touchpoints in order of first touch */
+	uint32_t *touched; /* touchpoints in order of first touch */
 };
 
 struct tally *tally_create(uint32_t cells_max, uint32_t touchpoints_max)
@@ -84,7 +84,8 @@ static void append(struct tally *tally, uint32_t slot, struct tally_cell cell)
 	chain->last = at;
 }
 
-void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin, int32_t delta)
+void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin,
+	       int32_t delta)
 {
 	must(touchpoint < tally->touchpoints_max);
 	uint32_t slot = slot_hash(touchpoint, second, (uint32_t)ledger << 8 | bin) & tally->mask;
@@ -93,14 +94,19 @@ void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_
 		if (known == 0)
 			break;
 		struct tally_cell *cell = &tally->cells[known - 1];
-		if (cell->second == second && cell->touchpoint == touchpoint && cell->ledger == ledger && cell->bin == bin) {
+		if (cell->second == second && cell->touchpoint == touchpoint && cell->ledger == ledger &&
+		    cell->bin == bin) {
 			cell->delta += delta;
 			return;
 		}
 	}
 	must(tally->count < tally->cells_max);
 	append(tally, slot,
-	       (struct tally_cell){.touchpoint = touchpoint, .second = second, .delta = delta, .ledger = ledger, .bin = bin});
+	       (struct tally_cell){.touchpoint = touchpoint,
+				   .second = second,
+				   .delta = delta,
+				   .ledger = ledger,
+				   .bin = bin});
 }
 
 uint32_t tally_count(const struct tally *tally)

@@ -10,14 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_bundle(const struct bundle *b)
 {
-	must(b->head.version == BUNDLE_VERSION && b->head.shards > 0 && b->head.instance.len <= BUNDLE_NAME_MAX);
+	must(b->head.version == BUNDLE_VERSION && b->head.shards > 0 &&
+	     b->head.instance.len <= BUNDLE_NAME_MAX);
 	for (uint32_t g = 0; g < b->groups_count; g++) {
 		must(b->groups[g].touchpoint.len <= BUNDLE_NAME_MAX);
 		for (size_t i = 0; i < b->groups[g].touchpoint.len; i++)
 			must(b->groups[g].touchpoint.at[i] == b->groups[g].touchpoint.at[i]);
 		for (uint32_t i = 0; i < b->groups[g].count; i++)
-			must(b->groups[g].cells[i].touchpoint == g && b->groups[g].cells[i].ledger < LEDGERS &&
-			     b->groups[g].cells[i].bin < BINS);
+			must(b->groups[g].cells[i].touchpoint == g &&
+			     b->groups[g].cells[i].ledger < LEDGERS && b->groups[g].cells[i].bin < BINS);
 	}
 }
 
@@ -29,7 +30,8 @@ static void check_journal(const struct bundle_journal *j)
 		const struct response_entry *e = &j->entries[i];
 		must(e->flags || e->fact.touchpoint < j->names_count);
 		must(e->fact.ledger < LEDGERS && e->fact.bin < BINS && e->fact.bin >= BIN_NONE);
-		must(e->updated_ms == RESPONSE_NO_VERSION || (e->updated_ms >= 0 && e->updated_ms <= RESPONSE_VERSION_MAX));
+		must(e->updated_ms == RESPONSE_NO_VERSION ||
+		     (e->updated_ms >= 0 && e->updated_ms <= RESPONSE_VERSION_MAX));
 	}
 }
 

@@ -23,7 +23,7 @@ struct message {
 
 struct outbox {
 	struct message list[512];
-	unsigned count, refuse_at;   /* emit says false at this one; 0: never */
+	unsigned count, refuse_at; /* emit says false at this one; 0: never */
 };
 
 static bool keep(void *context, uint32_t shard, struct str bytes)
@@ -119,7 +119,8 @@ static void read_back(struct fixture *f)
 	for (uint32_t i = 0; i < tally_touchpoints(f->tally); i++)
 		assert_true(tally_first(f->tally, tally_touchpoint(f->tally, i)) == TALLY_END);
 	for (uint32_t i = 0; i < tally_touchpoints(got); i++)
-		for (uint32_t at = tally_first(got, tally_touchpoint(got, i)); at != TALLY_END; at = tally_next(got, at))
+		for (uint32_t at = tally_first(got, tally_touchpoint(got, i)); at != TALLY_END;
+		     at = tally_next(got, at))
 			expected++;
 	assert_int_equal(cells, expected);
 	tally_destroy(got);
@@ -134,7 +135,7 @@ static void a_tally_comes_back_as_it_was(void **state)
 	tally_add(f->tally, 2, LEDGER_SOCIAL, UINT32_MAX, BIN_UNREAD, INT32_MIN + 1);
 	tally_add(f->tally, 0, LEDGER_REVIEW, CLOCK / 1000, 5, 1);
 	tally_add(f->tally, 1, LEDGER_REVIEW, CLOCK / 1000, 5, 1);
-	tally_add(f->tally, 1, LEDGER_REVIEW, CLOCK / 1000, 5, -1);   /* nothing is left of touchpoint 1 */
+	tally_add(f->tally, 1, LEDGER_REVIEW, CLOCK / 1000, 5, -1); /* nothing is left of touchpoint 1 */
 	assert_true(write_all(f, false));
 	read_back(f);
 	tear_down(f);
@@ -179,17 +180,20 @@ static void parts_stay_within_their_size(void **state)
 		const char *form;
 		bool disorder;
 	} rows[] = {
-		{1, 600000, "all", false},               /* one touchpoint over many parts */
-		{1, 600000, "all", true},                /* deltas of five bytes */
+		{1, 600000, "all", false}, /* one touchpoint over many parts */
+		{1, 600000, "all", true}, /* deltas of five bytes */
 		{40000, 40000, "a rather long name of a touchpoint %u, to fill parts with names", false},
-		{4000, 15000, "%01020u", false},  /* names of 1020 bytes */
+		{4000, 15000, "%01020u", false}, /* names of 1020 bytes */
 	};
 	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
 		struct fixture *f = set_up(rows[r].touchpoints, rows[r].cells, rows[r].form);
 		for (uint32_t i = 0; i < rows[r].cells; i++) {
 			uint32_t second = rows[r].disorder ? i * 2654435761u : 1000000000 + i / 40;
-			tally_add(f->tally, i % rows[r].touchpoints, (uint8_t)(i % 2), second, (uint8_t)(i / 2 % 11),
-				  i % 7 ? 1 : i % 2 ? -100000 : 2);
+			tally_add(f->tally, i % rows[r].touchpoints, (uint8_t)(i % 2), second,
+				  (uint8_t)(i / 2 % 11),
+				  i % 7	  ? 1
+				  : i % 2 ? -100000
+					  : 2);
 		}
 		assert_true(write_all(f, true));
 		assert_true(f->out.count > 4);
@@ -284,9 +288,9 @@ static void corrupt_bytes_never_crash(void **state)
 
 /* Hand-made messages: head is version 1, shards 1, clock 1000 s; then what the row says. */
 #define HEAD "\x08\x01\x10\x01\x18\xC0\x84\x3D"
-#define ROW(why, bytes, ok)                                                                                                  \
-	{                                                                                                                    \
-		why, {bytes, sizeof(bytes) - 1}, ok                                                                          \
+#define ROW(why, bytes, ok)                                                                                  \
+	{                                                                                                    \
+		why, {bytes, sizeof(bytes) - 1}, ok                                                          \
 	}
 static const struct {
 	const char *why;
@@ -299,17 +303,25 @@ static const struct {
 	ROW("no shards", "\x08\x01\x18\xC0\x84\x3D", false),
 	ROW("clock before 1970", "\x08\x01\x10\x01\x18\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", false),
 	ROW("clock beyond 32 bits of seconds", "\x08\x01\x10\x01\x18\x80\x80\x80\x80\x80\x80\x02", false),
-	ROW("a newer field", HEAD "\xA2\x06\x03xyz\xA8\x06\x05\xAD\x06" "1234", true),
+	ROW("a newer field",
+	    HEAD "\xA2\x06\x03xyz\xA8\x06\x05\xAD\x06"
+		 "1234",
+	    true),
 	ROW("one cell", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05", true),
 	ROW("columns that are not packed", HEAD "\x32\x01t\x38\x01\x40\x01\x48\x01\x52\x01\x05", true),
-	ROW("name longer than the text", HEAD "\x32\x01t\x3A\x01\x02\x42\x01\x01\x4A\x01\x01\x52\x01\x05", false),
-	ROW("text longer than the names", HEAD "\x32\x02tu\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05", false),
+	ROW("name longer than the text", HEAD "\x32\x01t\x3A\x01\x02\x42\x01\x01\x4A\x01\x01\x52\x01\x05",
+	    false),
+	ROW("text longer than the names", HEAD "\x32\x02tu\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05",
+	    false),
 	ROW("a count too many", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x02\x4A\x01\x01\x52\x01\x05", false),
 	ROW("a count too few", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x00\x4A\x01\x01\x52\x01\x05", false),
-	ROW("a huge count", HEAD "\x32\x01t\x3A\x01\x01\x42\x05\xFF\xFF\xFF\xFF\x0F\x4A\x01\x01\x52\x01\x05", false),
-	ROW("two names, one count", HEAD "\x32\x02tu\x3A\x02\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05", false),
+	ROW("a huge count", HEAD "\x32\x01t\x3A\x01\x01\x42\x05\xFF\xFF\xFF\xFF\x0F\x4A\x01\x01\x52\x01\x05",
+	    false),
+	ROW("two names, one count", HEAD "\x32\x02tu\x3A\x02\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05",
+	    false),
 	ROW("no kinds", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01", false),
-	ROW("deltas of another length", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05\x5A\x02\x02\x02", false),
+	ROW("deltas of another length",
+	    HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x05\x5A\x02\x02\x02", false),
 	ROW("score 11", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x0B", false),
 	ROW("class 4 of a post", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x24", false),
 	ROW("no stars", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x30", false),
@@ -317,7 +329,9 @@ static const struct {
 	ROW("ledger 4", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x01\x01\x52\x01\x45", false),
 	ROW("second below 0", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x02\xD1\x0F\x52\x01\x05", false),
 	ROW("second 0", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x02\xCF\x0F\x52\x01\x05", true),
-	ROW("second beyond 32 bits", HEAD "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x0A\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x52\x01\x05",
+	ROW("second beyond 32 bits",
+	    HEAD
+	    "\x32\x01t\x3A\x01\x01\x42\x01\x01\x4A\x0A\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x52\x01\x05",
 	    false),
 	ROW("a length beyond the message", HEAD "\x32\xFF\xFF\xFF\xFF\x07t", false),
 	ROW("not protobuf", "{\"id\":1}", false),
@@ -360,7 +374,7 @@ static void a_flood_of_members_is_survived(void **state)
 		flood[i] = 0x38, flood[i + 1] = 1;
 	read_copy(f, flood, len);
 	for (size_t i = 0; i < len; i += 2)
-		flood[i] = 0x78, flood[i + 1] = 1;   /* of a field that we don't know */
+		flood[i] = 0x78, flood[i + 1] = 1; /* of a field that we don't know */
 	read_copy(f, flood, len);
 	assert_false(read_copy(f, flood, len + 1));
 	free(flood);

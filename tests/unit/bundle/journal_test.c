@@ -22,8 +22,8 @@ struct check {
 	unsigned parts, refuse_at;
 };
 
-static void compare(const struct check *check, const struct bundle_journal *j, const struct response_entry *got,
-		    const struct response_entry *want)
+static void compare(const struct check *check, const struct bundle_journal *j,
+		    const struct response_entry *got, const struct response_entry *want)
 {
 	assert_true(got->key.lo == want->key.lo && got->key.hi == want->key.hi);
 	assert_true(got->updated_ms == want->updated_ms);
@@ -35,14 +35,15 @@ static void compare(const struct check *check, const struct bundle_journal *j, c
 		return;
 	assert_int_equal(got->fact.ledger, want->fact.ledger);
 	assert_int_equal(got->fact.second, want->fact.second);
-	assert_true(str_equal(j->names[got->fact.touchpoint], names_get(check->names, want->fact.touchpoint)));
+	assert_true(
+		str_equal(j->names[got->fact.touchpoint], names_get(check->names, want->fact.touchpoint)));
 }
 
 static bool read_part(void *context, uint32_t shard, struct str bytes)
 {
 	struct check *check = context;
 	struct bundle_journal j;
-	char *copy = malloc(bytes.len);   /* of the exact length, so that ASan sees one byte too far */
+	char *copy = malloc(bytes.len); /* of the exact length, so that ASan sees one byte too far */
 	memcpy(copy, bytes.at, bytes.len);
 	assert_int_equal(shard, 3);
 	assert_true(bytes.len <= BUNDLE_BYTES_MAX);
@@ -67,12 +68,13 @@ static struct names *names_of(uint32_t count, const char *form)
 	return names;
 }
 
-static struct check write_and_read(const struct names *names, const struct response_entry *entries, size_t count, unsigned refuse_at,
-				   bool *ok)
+static struct check write_and_read(const struct names *names, const struct response_entry *entries,
+				   size_t count, unsigned refuse_at, bool *ok)
 {
 	struct bundle_writer *writer = bundle_writer_create(names_count(names));
 	struct check check = {bundle_reader_create(), names, entries, count, 0, 0, 0, refuse_at};
-	for (unsigned round = 0; round < 2; round++) {   /* the second: nothing of the first is left in the writer */
+	for (unsigned round = 0; round < 2;
+	     round++) { /* the second: nothing of the first is left in the writer */
 		check.read = check.bytes = check.parts = 0;
 		bundle_journal_begin(writer, CLOCK);
 		for (size_t i = 0; i < count; i++)
@@ -104,7 +106,7 @@ static void entries_come_back_as_they_were(void **state)
 		assert_int_equal(check.read, n);
 		assert_int_equal(check.parts, n > 0);
 	}
-	struct check tombs = write_and_read(names, entries + 5, 2, 0, &ok);   /* no name at all */
+	struct check tombs = write_and_read(names, entries + 5, 2, 0, &ok); /* no name at all */
 	assert_int_equal(tombs.read, 2);
 	names_destroy(names);
 }
@@ -117,7 +119,8 @@ static struct response_entry *many(size_t count, uint32_t touchpoints)
 			.key = {i * UINT64_C(0x9E3779B97F4A7C15), ~i},
 			.updated_ms = CLOCK - (int64_t)(i % 5000),
 			.content = (uint32_t)(i * 2654435761u),
-			.fact = {(uint32_t)(i * 31 % touchpoints), (uint32_t)(CLOCK / 1000 - i % 3), LEDGER_SURVEY, (int8_t)(i % 11)},
+			.fact = {(uint32_t)(i * 31 % touchpoints), (uint32_t)(CLOCK / 1000 - i % 3),
+				 LEDGER_SURVEY, (int8_t)(i % 11)},
 		};
 	return entries;
 }
@@ -129,7 +132,7 @@ static void large_commits_are_split_and_small_on_the_wire(void **state)
 		uint32_t touchpoints;
 		const char *form;
 		unsigned parts_min;
-		double bytes_max;   /* per entry */
+		double bytes_max; /* per entry */
 	} rows[] = {
 		{10000, 100, "store %u", 1, 28},
 		{100000, 5000, "store %u", 5, 34},
@@ -163,10 +166,12 @@ static void it_stops_when_emit_says_no(void **state)
 }
 
 /* Head: version 1, clock 1000 s. One entry: names "t", key, touchpoint 0, second as the clock's, kind, content. */
-#define KEY   "\x2A\x10" "0123456789abcdef"
-#define ROW(why, bytes, ok)                                                                                                  \
-	{                                                                                                                    \
-		why, {bytes, sizeof(bytes) - 1}, ok                                                                          \
+#define KEY                                                                                                  \
+	"\x2A\x10"                                                                                           \
+	"0123456789abcdef"
+#define ROW(why, bytes, ok)                                                                                  \
+	{                                                                                                    \
+		why, {bytes, sizeof(bytes) - 1}, ok                                                          \
 	}
 #define HEAD "\x08\x01\x10\xC0\x84\x3D"
 #define NAME "\x1A\x01t\x22\x01\x01"
@@ -177,22 +182,73 @@ static const struct {
 } by_hand[] = {
 	ROW("no entries", HEAD, true),
 	ROW("newer version", "\x08\x02\x10\xC0\x84\x3D", false),
-	ROW("one entry", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234", true),
-	ROW("a newer field", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234" "\xA2\x06\x03xyz", true),
-	ROW("touchpoint without a name", HEAD NAME KEY "\x32\x01\x01\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234", false),
-	ROW("deletion without a name", HEAD KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x40\x4A\x04" "1234", true),
-	ROW("for good, but not deleted", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x8A\x4A\x04" "1234", false),
-	ROW("score 11", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0C\x4A\x04" "1234", false),
-	ROW("six stars", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x37\x4A\x04" "1234", false),
-	ROW("half a key", HEAD NAME "\x2A\x08" "01234567" "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234", false),
-	ROW("two kinds", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x02\x0A\x0A\x4A\x04" "1234", false),
-	ROW("no second", HEAD NAME KEY "\x32\x01\x00\x42\x01\x0A\x4A\x04" "1234", false),
-	ROW("two versions", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234" "\x52\x02\x01\x01", false),
-	ROW("a version", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234" "\x52\x01\x01", true),
-	ROW("a version before 1970", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234" "\x52\x03\x82\x89\x7A", false),
-	ROW("a version beyond all", HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04" "1234"
-	    "\x52\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", false),
-	ROW("second below 0", HEAD NAME KEY "\x32\x01\x00\x3A\x02\xD1\x0F\x42\x01\x0A\x4A\x04" "1234", false),
+	ROW("one entry",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234",
+	    true),
+	ROW("a newer field",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234"
+			  "\xA2\x06\x03xyz",
+	    true),
+	ROW("touchpoint without a name",
+	    HEAD NAME KEY "\x32\x01\x01\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234",
+	    false),
+	ROW("deletion without a name",
+	    HEAD KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x40\x4A\x04"
+		     "1234",
+	    true),
+	ROW("for good, but not deleted",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x8A\x4A\x04"
+			  "1234",
+	    false),
+	ROW("score 11",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0C\x4A\x04"
+			  "1234",
+	    false),
+	ROW("six stars",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x37\x4A\x04"
+			  "1234",
+	    false),
+	ROW("half a key",
+	    HEAD NAME "\x2A\x08"
+		      "01234567"
+		      "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+		      "1234",
+	    false),
+	ROW("two kinds",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x02\x0A\x0A\x4A\x04"
+			  "1234",
+	    false),
+	ROW("no second",
+	    HEAD NAME KEY "\x32\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234",
+	    false),
+	ROW("two versions",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234"
+			  "\x52\x02\x01\x01",
+	    false),
+	ROW("a version",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234"
+			  "\x52\x01\x01",
+	    true),
+	ROW("a version before 1970",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234"
+			  "\x52\x03\x82\x89\x7A",
+	    false),
+	ROW("a version beyond all",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x01\x00\x42\x01\x0A\x4A\x04"
+			  "1234"
+			  "\x52\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01",
+	    false),
+	ROW("second below 0",
+	    HEAD NAME KEY "\x32\x01\x00\x3A\x02\xD1\x0F\x42\x01\x0A\x4A\x04"
+			  "1234",
+	    false),
 	ROW("names that don't match", HEAD "\x1A\x02tu\x22\x01\x01", false),
 };
 

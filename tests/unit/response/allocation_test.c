@@ -92,10 +92,11 @@ static bool read_journal(void *context, uint32_t shard, struct str bytes)
 static void judge_one(struct stage *s, uint64_t id, int bin)
 {
 	struct response_verdict v;
-	struct response_event e = {.key = {id * UINT64_C(0x9E3779B97F4A7C15), id * UINT64_C(0xBF58476D1CE4E5B9)},
-				   .updated_ms = RESPONSE_NO_VERSION,
-				   .content = (uint32_t)bin,
-				   .fact = {(uint32_t)(id % TOUCHPOINTS), CLOCK, 0, (int8_t)bin}};
+	struct response_event e = {
+		.key = {id * UINT64_C(0x9E3779B97F4A7C15), id * UINT64_C(0xBF58476D1CE4E5B9)},
+		.updated_ms = RESPONSE_NO_VERSION,
+		.content = (uint32_t)bin,
+		.fact = {(uint32_t)(id % TOUCHPOINTS), CLOCK, 0, (int8_t)bin}};
 	response_prefetch(s->table, e.key);
 	response_judge(s->table, s->slot, CLOCK, &e, &v);
 	if (v.journal)
@@ -132,20 +133,21 @@ static void none_after_warm_up(void **state)
 	s.copy_slot = response_open(s.copy);
 	for (unsigned i = 0; i < TOUCHPOINTS; i++) {
 		char name[40];
-		names_intern(s.names, (struct str){name, (size_t)snprintf(name, sizeof name, "touchpoint %u", i)});
+		names_intern(s.names,
+			     (struct str){name, (size_t)snprintf(name, sizeof name, "touchpoint %u", i)});
 	}
 	for (unsigned round = 0; round < 6; round++)
 		one_commit(&s, round);
 	uint64_t before = allocations, cells = s.cells, entries = s.entries;
 #ifndef SANITIZED
-	assert_true(before > 0);   /* the counter counts */
+	assert_true(before > 0); /* the counter counts */
 #endif
 	for (unsigned round = 6; round < 26; round++)
 		one_commit(&s, round);
 	assert_int_equal(allocations - before, 0);
 	assert_true(s.cells - cells > 20 * TOUCHPOINTS);
 	assert_true(s.entries - entries > 20 * EVENTS / 2);
-	assert_true(response_stats(s.table).evictions > 0);   /* full, too */
+	assert_true(response_stats(s.table).evictions > 0); /* full, too */
 	names_destroy(s.names);
 	response_destroy(s.table);
 	response_destroy(s.copy);

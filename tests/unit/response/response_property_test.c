@@ -37,7 +37,8 @@ static struct hash128 key_of(uint64_t id)
 static void for_seeds(unsigned count, void run(uint64_t seed))
 {
 	const char *one = getenv("SEED");
-	for (uint64_t seed = one ? strtoull(one, NULL, 10) : 1; seed <= (one ? strtoull(one, NULL, 10) : count); seed++) {
+	for (uint64_t seed = one ? strtoull(one, NULL, 10) : 1;
+	     seed <= (one ? strtoull(one, NULL, 10) : count); seed++) {
 		state_of_random = seed;
 		run(seed);
 	}
@@ -57,7 +58,9 @@ static struct response_event random_event(unsigned ids, uint64_t *id)
 	e.fact.ledger = (uint8_t)(below(3) ? 0 : below(LEDGERS));
 	e.fact.touchpoint = below(3);
 	e.fact.second = 1000 + below(3);
-	e.fact.bin = (int8_t)(e.fact.ledger == LEDGER_SOCIAL ? below(4) : e.fact.ledger == LEDGER_REVIEW ? 1 + below(5) : below(11));
+	e.fact.bin = (int8_t)(e.fact.ledger == LEDGER_SOCIAL   ? below(4)
+			      : e.fact.ledger == LEDGER_REVIEW ? 1 + below(5)
+							       : below(11));
 	if (e.fact.ledger != LEDGER_SOCIAL && below(4) == 0)
 		e.fact.bin = BIN_NONE;
 	uint32_t f = e.fact.touchpoint * 1000 + e.fact.second * 10 + e.fact.ledger;
@@ -71,7 +74,7 @@ enum { LIST = 400, TOUCHPOINTS = 3, SECONDS = 3 };
 
 struct let_in {
 	int64_t version;
-	struct response_event event;   /* with the score that it took over */
+	struct response_event event; /* with the score that it took over */
 };
 
 struct history {
@@ -110,9 +113,11 @@ static bool oracle_judge(struct history *h, struct response_event e)
 	int64_t version = e.updated_ms != NONE ? e.updated_ms : w >= 0 ? h->list[w].version : NONE;
 	if (!e.deletion && h->for_good)
 		return false;
-	if (!e.deletion && w >= 0 && h->list[w].event.deletion && (e.updated_ms == NONE || e.updated_ms <= h->list[w].version))
+	if (!e.deletion && w >= 0 && h->list[w].event.deletion &&
+	    (e.updated_ms == NONE || e.updated_ms <= h->list[w].version))
 		return false;
-	if (!e.deletion && e.fact.bin < 0 && w >= 0 && one_scale(counted(h).ledger, e.fact.ledger) && !h->list[w].event.deletion)
+	if (!e.deletion && e.fact.bin < 0 && w >= 0 && one_scale(counted(h).ledger, e.fact.ledger) &&
+	    !h->list[w].event.deletion)
 		e.fact.bin = counted(h).bin;
 	h->for_good |= e.deletion && e.updated_ms == NONE;
 	assert_true(h->count < LIST);
@@ -122,8 +127,8 @@ static bool oracle_judge(struct history *h, struct response_event e)
 
 static bool same_fact(struct response_fact a, struct response_fact b)
 {
-	return (a.bin < 0 && b.bin < 0) ||
-	       (a.bin == b.bin && a.ledger == b.ledger && a.second == b.second && a.touchpoint == b.touchpoint);
+	return (a.bin < 0 && b.bin < 0) || (a.bin == b.bin && a.ledger == b.ledger && a.second == b.second &&
+					    a.touchpoint == b.touchpoint);
 }
 
 typedef int cells[TOUCHPOINTS][SECONDS][LEDGERS][BINS];
@@ -152,8 +157,9 @@ static void one_stream_against_the_recount(uint64_t seed)
 		response_judge(table, slot, 100, &e, &v);
 		if (!same_fact(v.was, was) || !same_fact(v.now, now) || v.moved == same_fact(was, now) ||
 		    (v.outcome == RESPONSE_SUPERSEDED) == newest)
-			fail_msg("seed %llu, event %u: outcome %d, %d -> %d, expected %d -> %d", (unsigned long long)seed, i, v.outcome,
-				 v.was.bin, v.now.bin, was.bin, now.bin);
+			fail_msg("seed %llu, event %u: outcome %d, %d -> %d, expected %d -> %d",
+				 (unsigned long long)seed, i, v.outcome, v.was.bin, v.now.bin, was.bin,
+				 now.bin);
 		if (v.moved) {
 			count(running, v.was, -1);
 			count(running, v.now, 1);
@@ -174,16 +180,20 @@ static void numbers_equal_a_recount(void **state)
 /* ---- aborts ---- */
 
 /* Field by field: padding is nobody's business. */
-static void same_verdict(const struct response_verdict *a, const struct response_verdict *b, uint64_t seed, unsigned at)
+static void same_verdict(const struct response_verdict *a, const struct response_verdict *b, uint64_t seed,
+			 unsigned at)
 {
 	const struct response_entry *x = &a->entry, *y = &b->entry;
-	bool same = a->outcome == b->outcome && a->unscored == b->unscored && a->moved == b->moved && a->journal == b->journal &&
-		    memcmp(&a->was, &b->was, 10) == 0 && memcmp(&a->now, &b->now, 10) == 0;
+	bool same = a->outcome == b->outcome && a->unscored == b->unscored && a->moved == b->moved &&
+		    a->journal == b->journal && memcmp(&a->was, &b->was, 10) == 0 &&
+		    memcmp(&a->now, &b->now, 10) == 0;
 	if (same && a->journal)
-		same = x->key.lo == y->key.lo && x->key.hi == y->key.hi && x->updated_ms == y->updated_ms && x->content == y->content &&
-		       x->seen == y->seen && x->flags == y->flags && memcmp(&x->fact, &y->fact, 10) == 0;
+		same = x->key.lo == y->key.lo && x->key.hi == y->key.hi && x->updated_ms == y->updated_ms &&
+		       x->content == y->content && x->seen == y->seen && x->flags == y->flags &&
+		       memcmp(&x->fact, &y->fact, 10) == 0;
 	if (!same)
-		fail_msg("seed %llu, event %u: outcome %d instead of %d", (unsigned long long)seed, at, b->outcome, a->outcome);
+		fail_msg("seed %llu, event %u: outcome %d instead of %d", (unsigned long long)seed, at,
+			 b->outcome, a->outcome);
 }
 
 struct stream {
@@ -217,7 +227,8 @@ static void open_three(struct response_table *table, unsigned slots[3])
 		slots[i] = response_open(table);
 }
 
-static void judge(struct response_table *table, const unsigned slots[3], unsigned i, struct response_verdict *v)
+static void judge(struct response_table *table, const unsigned slots[3], unsigned i,
+		  struct response_verdict *v)
 {
 	if (below(2))
 		response_prefetch(table, stream.events[i].key);
@@ -243,7 +254,10 @@ static void disturb(struct response_table *table, unsigned *other, uint32_t now)
 		return;
 	}
 	for (unsigned n = below(3) * 400; n; n--) {
-		struct response_entry e = {.key = key_of(below(100000)), .updated_ms = NONE, .seen = now - below(100), .fact.bin = 3};
+		struct response_entry e = {.key = key_of(below(100000)),
+					   .updated_ms = NONE,
+					   .seen = now - below(100),
+					   .fact.bin = 3};
 		response_refill(table, *other, now, &e);
 	}
 	if (below(3) == 0) {
@@ -261,7 +275,8 @@ static void one_stream_with_aborts(uint64_t seed)
 	make_stream(30 + 2000 * (seed % 3), STRETCH);
 	never_aborted(&options);
 	open_three(table, slots);
-	unsigned committed = 0, closed = 0, at = 0;   /* committed <= closed <= at: segments [committed, closed) and [closed, at) */
+	unsigned committed = 0, closed = 0,
+		 at = 0; /* committed <= closed <= at: segments [committed, closed) and [closed, at) */
 	bool committing = false;
 	while (committed < stream.count) {
 		unsigned end = committed / STRETCH * STRETCH + STRETCH;
@@ -339,7 +354,7 @@ static void one_full_table(uint64_t seed)
 			response_rollback(table);
 			snapshot(table, slot, IDS, after);
 			for (unsigned id = 0; id < IDS; id++) {
-				after[id].entry.seen = before[id].entry.seen;   /* the clock went on */
+				after[id].entry.seen = before[id].entry.seen; /* the clock went on */
 				same_verdict(&before[id], &after[id], seed, id);
 			}
 			assert_int_equal(response_stats(table).evictions, stats.evictions);
@@ -370,7 +385,8 @@ static void one_restart(uint64_t seed)
 	open_three(table, slots);
 	for (unsigned i = 0; i < stop; i++)
 		if (stream.verdicts[i].journal)
-			response_refill(table, slots[stream.slot[i]], stream.now[stop], &stream.verdicts[i].entry);
+			response_refill(table, slots[stream.slot[i]], stream.now[stop],
+					&stream.verdicts[i].entry);
 	for (unsigned i = stop; i < stream.count; i++) {
 		struct response_verdict v;
 		judge(table, slots, i, &v);
@@ -393,13 +409,18 @@ static void a_million_entries_are_all_found(void **state)
 	struct response_table *table = response_create(&options, 1000);
 	unsigned slot = response_open(table), dead = response_open(table);
 	for (unsigned i = 0; i < N; i++) {
-		struct response_entry e = {.key = key_of(i), .updated_ms = NONE, .content = i, .seen = 100, .fact = {i % 7, i, 0, 9}};
+		struct response_entry e = {.key = key_of(i),
+					   .updated_ms = NONE,
+					   .content = i,
+					   .seen = 100,
+					   .fact = {i % 7, i, 0, 9}};
 		response_refill(table, i % 5 ? slot : dead, 100, &e);
 	}
 	response_drop(table, dead);
 	for (unsigned i = 0; i < N; i++) {
 		struct response_verdict v;
-		struct response_event e = {.key = key_of(i), .updated_ms = NONE, .content = i, .fact = {i % 7, i, 0, 9}};
+		struct response_event e = {
+			.key = key_of(i), .updated_ms = NONE, .content = i, .fact = {i % 7, i, 0, 9}};
 		if (i % 5 == 0)
 			continue;
 		response_judge(table, slot, 100, &e, &v);

@@ -8,8 +8,8 @@
 #include "feedback/feedback.h"
 #include "response/response.h"
 
-#define NONE    RESPONSE_NO_VERSION
-#define HORIZON 1000   /* s */
+#define NONE	RESPONSE_NO_VERSION
+#define HORIZON 1000 /* s */
 
 static struct response_table *table_of(int64_t max)
 {
@@ -19,7 +19,8 @@ static struct response_table *table_of(int64_t max)
 
 static struct hash128 key_of(uint64_t i)
 {
-	return (struct hash128){(i + 1) * UINT64_C(0x9E3779B97F4A7C15), (i + 1) * UINT64_C(0xD1B54A32D192ED03) >> 7};
+	return (struct hash128){(i + 1) * UINT64_C(0x9E3779B97F4A7C15),
+				(i + 1) * UINT64_C(0xD1B54A32D192ED03) >> 7};
 }
 
 /* ---- the rules: each case is a story of one response, a row per event ---- */
@@ -27,12 +28,12 @@ static struct hash128 key_of(uint64_t i)
 enum { S = LEDGER_SURVEY, R = LEDGER_RELATIONSHIP, P = LEDGER_SOCIAL, V = LEDGER_REVIEW };
 
 struct row {
-	const char *story;        /* a new one where it is set */
+	const char *story; /* a new one where it is set */
 	int64_t updated;
-	int kind;                 /* ledger, or DELETE */
+	int kind; /* ledger, or DELETE */
 	int bin, touchpoint, second, content;
 	enum response_outcome outcome;
-	int was, now;             /* bins if it moved; STILL: it must not */
+	int was, now; /* bins if it moved; STILL: it must not */
 	bool journal, unscored;
 };
 enum { DELETE = 9, STILL = -2, NIL = BIN_NONE };
@@ -54,18 +55,21 @@ static const struct row rows[] = {
 	{"without versions too", NONE, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
 	{NULL, NONE, S, 9, 1, 50, 1, DUP, STILL, 0, false, false},
 	{NULL, NONE, S, 8, 1, 50, 2, EDI, 9, 8, true, false},
-	{"a newer duplicate raises the version: what lies between is old", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
+	{"a newer duplicate raises the version: what lies between is old", 10, S, 9, 1, 50, 1, NEW, NIL, 9,
+	 true, false},
 	{NULL, 30, S, 9, 1, 50, 1, DUP, STILL, 0, true, false},
 	{NULL, 20, S, 3, 1, 50, 2, SUP, STILL, 0, false, false},
 	{NULL, 30, S, 3, 1, 50, 2, EDI, 9, 3, true, false},
-	{"without `updated` it takes the highest known, and wins", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
+	{"without `updated` it takes the highest known, and wins", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true,
+	 false},
 	{NULL, NONE, S, 3, 1, 50, 2, EDI, 9, 3, true, false},
 	{NULL, 9, S, 4, 1, 50, 3, SUP, STILL, 0, false, false},
 	{NULL, 10, S, 5, 1, 50, 4, EDI, 3, 5, true, false},
 	{"versionless is the lowest", NONE, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
 	{NULL, 0, S, 3, 1, 50, 2, EDI, 9, 3, true, false},
-	{NULL, -5, S, 4, 1, 50, 4, EDI, 3, 4, true, false},   /* before 1970 counts as 1970 */
-	{"other content with the same fact is an edit without a move", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
+	{NULL, -5, S, 4, 1, 50, 4, EDI, 3, 4, true, false}, /* before 1970 counts as 1970 */
+	{"other content with the same fact is an edit without a move", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true,
+	 false},
 	{NULL, 11, S, 9, 1, 50, 2, EDI, STILL, 0, true, false},
 	{"the same content with another fact is an edit", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
 	{NULL, 11, S, 9, 2, 50, 1, EDI, 9, 9, true, false},
@@ -79,14 +83,16 @@ static const struct row rows[] = {
 	{NULL, 20, S, NIL, 1, 50, 2, EDI, STILL, 0, true, true},
 	{NULL, 30, S, 7, 1, 50, 3, EDI, NIL, 7, true, false},
 	{NULL, 40, S, NIL, 1, 50, 2, EDI, STILL, 0, true, false},
-	{"an older full one does not fill a newer partial one", 20, S, NIL, 1, 50, 1, NEW, STILL, 0, true, true},
+	{"an older full one does not fill a newer partial one", 20, S, NIL, 1, 50, 1, NEW, STILL, 0, true,
+	 true},
 	{NULL, 10, S, 9, 1, 50, 2, SUP, STILL, 0, false, false},
 	{"survey and relationship share a scale", 10, S, 9, 1, 50, 1, NEW, NIL, 9, true, false},
 	{NULL, 20, R, NIL, 1, 50, 2, EDI, 9, 9, true, false},
 	{NULL, 30, S, NIL, 1, 50, 3, EDI, 9, 9, true, false},
 	{"a review keeps its stars", 10, V, 5, 1, 50, 1, NEW, NIL, 5, true, false},
 	{NULL, 20, V, NIL, 1, 50, 2, EDI, STILL, 0, true, false},
-	{"another scale without a score takes the old fact back", 10, S, 5, 1, 50, 1, NEW, NIL, 5, true, false},
+	{"another scale without a score takes the old fact back", 10, S, 5, 1, 50, 1, NEW, NIL, 5, true,
+	 false},
 	{NULL, 20, V, NIL, 1, 50, 2, EDI, 5, NIL, true, true},
 	{NULL, 30, S, NIL, 1, 50, 3, EDI, STILL, 0, true, true},
 	{"a post's class may change", NONE, P, BIN_UNREAD, 1, 50, 1, NEW, NIL, BIN_UNREAD, true, false},
@@ -129,7 +135,8 @@ static const struct row rows[] = {
 	{NULL, NONE, DELETE, 0, 0, 0, 0, DUP, STILL, 0, true, false},
 	{NULL, NONE, DELETE, 0, 0, 0, 0, DUP, STILL, 0, false, false},
 	{NULL, 30, S, 9, 1, 50, 1, SUP, STILL, 0, false, false},
-	{"which a later versioned deletion does not weaken", NONE, DELETE, 0, 0, 0, 0, DEL, STILL, 0, true, false},
+	{"which a later versioned deletion does not weaken", NONE, DELETE, 0, 0, 0, 0, DEL, STILL, 0, true,
+	 false},
 	{NULL, 30, DELETE, 0, 0, 0, 0, DUP, STILL, 0, true, false},
 	{NULL, 40, S, 9, 1, 50, 1, SUP, STILL, 0, false, false},
 };
@@ -152,14 +159,16 @@ static void the_rules_row_by_row(void **state)
 			.updated_ms = r->updated,
 			.deletion = r->kind == DELETE,
 			.content = (uint32_t)r->content,
-			.fact = {(uint32_t)r->touchpoint, (uint32_t)r->second, (uint8_t)r->kind, (int8_t)r->bin},
+			.fact = {(uint32_t)r->touchpoint, (uint32_t)r->second, (uint8_t)r->kind,
+				 (int8_t)r->bin},
 		};
 		response_judge(table, slot, 100, &event, &v);
 		bool moved = r->was != STILL;
-		if (v.outcome != r->outcome || v.moved != moved || v.journal != r->journal || v.unscored != r->unscored ||
-		    (moved && (v.was.bin != r->was || v.now.bin != r->now)))
-			fail_msg("row %zu of \"%s\": outcome %d, moved %d (%d -> %d), journal %d, unscored %d", i, story, v.outcome,
-				 v.moved, v.was.bin, v.now.bin, v.journal, v.unscored);
+		if (v.outcome != r->outcome || v.moved != moved || v.journal != r->journal ||
+		    v.unscored != r->unscored || (moved && (v.was.bin != r->was || v.now.bin != r->now)))
+			fail_msg(
+				"row %zu of \"%s\": outcome %d, moved %d (%d -> %d), journal %d, unscored %d",
+				i, story, v.outcome, v.moved, v.was.bin, v.now.bin, v.journal, v.unscored);
 		if (moved && v.now.bin >= 0) {
 			assert_int_equal(v.now.touchpoint, event.fact.touchpoint);
 			assert_int_equal(v.now.second, event.fact.second);
@@ -172,7 +181,8 @@ static void the_rules_row_by_row(void **state)
 
 /* ---- life in the table ---- */
 
-static struct response_verdict judge(struct response_table *table, unsigned slot, uint32_t now_s, uint64_t id, int bin)
+static struct response_verdict judge(struct response_table *table, unsigned slot, uint32_t now_s, uint64_t id,
+				     int bin)
 {
 	struct response_verdict v;
 	struct response_event event = {.key = key_of(id),
@@ -296,7 +306,8 @@ static void rollback_spares_a_slot_that_came_again(void **state)
 	unsigned slot;
 	while ((slot = response_open(table)) != first)
 		response_drop(table, slot);
-	struct response_entry entry = {.key = key_of(1), .updated_ms = NONE, .content = 4, .seen = 100, .fact = {5, 7, 0, 4}};
+	struct response_entry entry = {
+		.key = key_of(1), .updated_ms = NONE, .content = 4, .seen = 100, .fact = {5, 7, 0, 4}};
 	response_refill(table, slot, 100, &entry);
 	response_rollback(table);
 	assert_int_equal(judge(table, slot, 100, 1, 4).outcome, RESPONSE_DUPLICATE);
@@ -312,7 +323,7 @@ static void rollback_takes_both_segments_back_and_commit_keeps_the_older(void **
 	response_mark(table);
 	judge(table, slot, 100, 1, 2);
 	judge(table, slot, 100, 2, 2);
-	response_commit(table);            /* bin 1 is through */
+	response_commit(table); /* bin 1 is through */
 	response_rollback(table);
 	assert_int_equal(judge(table, slot, 100, 1, 3).was.bin, 1);
 	assert_int_equal(judge(table, slot, 100, 2, 3).outcome, RESPONSE_NEW);
@@ -320,7 +331,7 @@ static void rollback_takes_both_segments_back_and_commit_keeps_the_older(void **
 	judge(table, slot, 100, 1, 4);
 	response_rollback(table);
 	assert_int_equal(judge(table, slot, 100, 1, 5).was.bin, 1);
-	response_mark(table);              /* one empty open segment remained */
+	response_mark(table); /* one empty open segment remained */
 	response_commit(table);
 	assert_int_equal(judge(table, slot, 100, 1, 6).was.bin, 5);
 	response_destroy(table);
@@ -330,14 +341,15 @@ static void refill_brings_entries_back_and_later_ones_win(void **state)
 {
 	struct response_table *table = table_of(1000);
 	unsigned slot = response_open(table);
-	struct response_entry e = {.key = key_of(1), .updated_ms = 10, .content = 3, .seen = 100, .fact = {5, 7, 0, 3}};
+	struct response_entry e = {
+		.key = key_of(1), .updated_ms = 10, .content = 3, .seen = 100, .fact = {5, 7, 0, 3}};
 	response_refill(table, slot, 150, &e);
 	e.updated_ms = 20;
 	e.fact.bin = 8;
 	response_refill(table, slot, 150, &e);
 	e.key = key_of(2);
 	e.seen = 100;
-	response_refill(table, slot, 101 + HORIZON, &e);   /* beyond the horizon */
+	response_refill(table, slot, 101 + HORIZON, &e); /* beyond the horizon */
 	e.key = key_of(3);
 	e.seen = 200;
 	e.fact = (struct response_fact){.bin = BIN_NONE};

@@ -21,7 +21,8 @@ static void equal_cells_add_up_and_come_in_order(void **state)
 	assert_int_equal(tally_touchpoints(tally), 2);
 	assert_int_equal(tally_touchpoint(tally, 0), 3);
 	assert_int_equal(tally_touchpoint(tally, 1), 1);
-	const struct tally_cell want[] = {{3, 100, 5, 0, 9}, {3, 101, 1, 0, 9}, {3, 100, -1, 1, 9}, {3, 100, 1, 0, 8}};
+	const struct tally_cell want[] = {
+		{3, 100, 5, 0, 9}, {3, 101, 1, 0, 9}, {3, 100, -1, 1, 9}, {3, 100, 1, 0, 8}};
 	unsigned n = 0;
 	for (uint32_t at = tally_first(tally, 3); at != TALLY_END; at = tally_next(tally, at), n++) {
 		const struct tally_cell *cell = tally_at(tally, at);
@@ -67,7 +68,7 @@ static void full_is_told_before_it_is_needed(void **state)
 	assert_true(tally_full(tally, 2));
 	tally_add(tally, 0, 0, 3, 1, 1);
 	assert_true(tally_full(tally, 1));
-	tally_add(tally, 0, 0, 3, 1, 1);   /* a known cell needs no room */
+	tally_add(tally, 0, 0, 3, 1, 1); /* a known cell needs no room */
 	tally_clear(tally);
 	assert_false(tally_full(tally, 3));
 	assert_int_equal(tally_touchpoints(tally), 0);
@@ -86,7 +87,8 @@ static void sums_equal_a_plain_array(void **state)
 		unsigned expected = 0, seen = 0;
 		memset(plain, 0, sizeof plain);
 		for (int n = rand() % 8000; n; n--) {
-			unsigned t = (unsigned)rand() % T, l = (unsigned)rand() % 4, s = (unsigned)rand() % S, b = (unsigned)rand() % B;
+			unsigned t = (unsigned)rand() % T, l = (unsigned)rand() % 4, s = (unsigned)rand() % S,
+				 b = (unsigned)rand() % B;
 			int delta = rand() % 3 - 1;
 			plain[t][l][s][b] += delta;
 			tally_add(tally, t, (uint8_t)l, 1700000000 + s, (uint8_t)b, delta);
@@ -95,10 +97,12 @@ static void sums_equal_a_plain_array(void **state)
 			expected += ((int *)plain)[i] != 0;
 		for (uint32_t i = 0; i < tally_touchpoints(tally); i++) {
 			uint32_t t = tally_touchpoint(tally, i);
-			for (uint32_t at = tally_first(tally, t); at != TALLY_END; at = tally_next(tally, at), seen++) {
+			for (uint32_t at = tally_first(tally, t); at != TALLY_END;
+			     at = tally_next(tally, at), seen++) {
 				const struct tally_cell *c = tally_at(tally, at);
 				assert_int_equal(c->touchpoint, t);
-				assert_int_equal(c->delta, plain[t][c->ledger][c->second - 1700000000][c->bin]);
+				assert_int_equal(c->delta,
+						 plain[t][c->ledger][c->second - 1700000000][c->bin]);
 				assert_int_not_equal(c->delta, 0);
 			}
 		}
