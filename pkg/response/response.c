@@ -103,28 +103,26 @@ void response_drop(struct response_table *table, unsigned slot)
 	table->dropped += table->slots[slot].count;
 }
 
+static inline void fetch_next_entry(struct response_table *table)
+{
+	table_fetch_entry(table, table->pending[table->pending_from++ % PENDING]);
+}
+
 void response_prefetch(struct response_table *table, struct hash128 key)
 {
 	table_fetch_tags(table, key);
-	if (table->pending_count < RESPONSE_PREFETCH_MAX)
-		table->pending[table->pending_count++] = key;
+	if (table->pending_to - table->pending_from == PENDING)
+		fetch_next_entry(table);
+	table->pending[table->pending_to++ % PENDING] = key;
 }
 
-/* By now the first tags have come; while they are read the others come. */
-static void fetch_entries(struct response_table *table)
-{
-	for (unsigned i = 0; i < table->pending_count; i++)
-		table_fetch_entry(table, table->pending[i]);
-	table->pending_count = 0;
-}
-
-static void advance(struct response_table *table, unsigned slot, uint32_t now_s)
+static inline void advance(struct response_table *table, unsigned slot, uint32_t now_s)
 {
 	must(slot < RESPONSE_SLOTS && table->slots[slot].state == SLOT_OPEN);
 	if (now_s > table->now_s)
 		table->now_s = now_s;
-	if (table->pending_count)
-		fetch_entries(table);
+	while (table->pending_from != table->pending_to)
+		fetch_next_entry(table);
 }
 
 static void insert_new(struct response_table *table, const struct packed *entry, bool log)
@@ -152,20 +150,22 @@ static inline void put_fact(struct response_fact *to, const struct response_fact
 	to->bin = fact->bin;
 }
 
-static void store(struct response_table *table, uint64_t place, bool known, const struct packed *next)
+static void store(struct response_table *table, unsigned slot, uint64_t place, bool known,
+		  const struct response_entry *next)
 {
-	if (known) {
+	struct packed packed;
+	if (known)
 		undo_push(table, UNDO_CHANGE, &table->entries[place]);
-		table->entries[place] = *next;
+	if (place != NOWHERE)
+		pack(&table->entries[place], slot, next);
+	if (known)
 		return;
-	}
-	if (place != NOWHERE) {
+	pack(&packed, slot, next);
+	if (place != NOWHERE)
 		table->expired++;
-		table->entries[place] = *next;
-	} else {
-		insert_new(table, next, true);
-	}
-	undo_push(table, UNDO_INSERT, next);
+	else
+		insert_new(table, &packed, true);
+	undo_push(table, UNDO_INSERT, &packed);
 }
 
 void response_judge(struct response_table *table, unsigned slot, uint32_t now_s,
@@ -193,8 +193,7 @@ void response_judge(struct response_table *table, unsigned slot, uint32_t now_s,
 	out->moved = !rules_same_fact(&old.fact, &next.fact) && (old.fact.bin >= 0 || next.fact.bin >= 0);
 	out->unscored = next.fact.bin < 0 && (outcome == RESPONSE_NEW || outcome == RESPONSE_EDITED);
 	out->entry = next;
-	struct packed packed = pack(slot, &next);
-	store(table, place, known, &packed);
+	store(table, slot, place, known, &next);
 }
 
 void response_refill(struct response_table *table, unsigned slot, uint32_t now_s,
@@ -204,7 +203,8 @@ void response_refill(struct response_table *table, unsigned slot, uint32_t now_s
 	must_fit(&entry->fact);
 	must(entry->updated_ms == RESPONSE_NO_VERSION ||
 	     (entry->updated_ms >= 0 && entry->updated_ms <= RESPONSE_VERSION_MAX));
-	struct packed packed = pack(slot, entry);
+	struct packed packed;
+	pack(&packed, slot, entry);
 	if (table_expired(table, &packed))
 		return;
 	uint64_t place = table_find(table, entry->key, slot);

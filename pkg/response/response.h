@@ -33,7 +33,6 @@
 #define RESPONSE_VERSION_MAX     ((INT64_C(1) << 44) - 2)   /* ms: the year 2527; versions are clamped to 0 .. this */
 #define RESPONSE_TOUCHPOINTS_MAX (UINT32_C(1) << 26)
 #define RESPONSE_SLOTS           65536
-#define RESPONSE_PREFETCH_MAX    64   /* so many prefetched keys are worth it before they are judged */
 
 /* Where a response counts. bin < 0: it is known but counts nowhere (unscored, deleted). */
 struct response_fact {
@@ -98,7 +97,8 @@ void response_destroy(struct response_table *);
 unsigned response_open(struct response_table *);                  /* a partition slot, 0..65535 */
 void response_drop(struct response_table *, unsigned slot);
 
-/* Call it for a batch of 32-64 keys, then judge each: fetches their tags, and with the first judge the entries that the tags point at. */
+/* Call it for a batch of 32-64 keys, as soon as each is known, then judge each: it asks for the key's tags, and for the entry that the
+ * tags of an earlier key point at (the last few with the first judge). */
 void response_prefetch(struct response_table *, struct hash128 key);
 /* now_s: the intake's clock; it never goes back (an earlier one counts as the latest seen). There must be undo room. */
 void response_judge(struct response_table *, unsigned slot, uint32_t now_s, const struct response_event *, struct response_verdict *);

@@ -11,12 +11,16 @@
 #ifndef RESPONSE_PRIV_H
 #define RESPONSE_PRIV_H
 
+#include <simde/x86/sse2.h>
+
 #include "response/response.h"
 
 #define GROUP_TAGS    16
 #define GROUP_ENTRIES 15
 #define GROUP_LOAD    13   /* entries per group on average at most: fewer is faster (12: -1 ns), costs 4 bytes each */
+#define GROUP_ALL     ((1u << GROUP_ENTRIES) - 1)
 #define NOWHERE       UINT64_MAX
+#define PENDING       16   /* by as many prefetches later the tags have come; a power of two */
 
 /* Shifts instead of bit fields: compilers put those together in memory, which stalls (half of an upsert's time). */
 struct packed {
@@ -32,17 +36,16 @@ static inline unsigned packed_slot(const struct packed *p)
 	return p->version >> 44 & 0xFFFF;
 }
 
-static inline struct packed pack(unsigned slot, const struct response_entry *e)
+/* Field by field to where it belongs: a struct put together on the stack and then copied stalls as well. */
+static inline void pack(struct packed *to, unsigned slot, const struct response_entry *e)
 {
 	uint64_t version = e->updated_ms == RESPONSE_NO_VERSION ? 0 : (uint64_t)e->updated_ms + 1;
-	return (struct packed){
-		.key = e->key,
-		.version = version | (uint64_t)slot << 44 | (uint64_t)(unsigned)(e->fact.bin + 1) << 60,
-		.where = e->fact.touchpoint | (uint32_t)e->fact.ledger << 26 | (uint32_t)e->flags << 28,
-		.second = e->fact.second,
-		.content = e->content,
-		.seen = e->seen,
-	};
+	to->key = e->key;
+	to->version = version | (uint64_t)slot << 44 | (uint64_t)(unsigned)(e->fact.bin + 1) << 60;
+	to->where = e->fact.touchpoint | (uint32_t)e->fact.ledger << 26 | (uint32_t)e->flags << 28;
+	to->second = e->fact.second;
+	to->content = e->content;
+	to->seen = e->seen;
 }
 
 static inline struct response_entry unpack(const struct packed *p)
@@ -85,27 +88,88 @@ struct response_table {
 	uint64_t undo_size, tail, closed, head;   /* size: a power of two */
 	bool committing;
 
-	struct hash128 pending[RESPONSE_PREFETCH_MAX];   /* tags asked for, entries not yet */
-	unsigned pending_count;
+	struct hash128 pending[PENDING];   /* a ring: keys whose tags were asked for, their entries not yet */
+	unsigned pending_from, pending_to;
 };
 
-/* table. Places are group * GROUP_ENTRIES + position. */
-void table_allocate(struct response_table *, uint64_t groups);
-uint64_t table_find(const struct response_table *, struct hash128 key, unsigned slot);   /* NOWHERE */
-void table_insert(struct response_table *, const struct packed *);     /* a key that is not in it; grows if need be */
-void table_remove(struct response_table *, uint64_t place);
+/* ---- table: what is looked up on the hot path, inline. Places are group * GROUP_ENTRIES + position. ---- */
+
+static inline uint8_t tag_of(struct hash128 key)
+{
+	uint8_t tag = (uint8_t)key.hi;
+	return tag ? tag : 1;
+}
+
+/* A bit per entry of the group whose tag is this one. */
+static inline unsigned group_match(const uint8_t *tags, uint8_t tag)
+{
+	simde__m128i all = simde_mm_loadu_si128((const simde__m128i *)tags);
+	return (unsigned)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(all, simde_mm_set1_epi8((char)tag))) & GROUP_ALL;
+}
+
+static inline uint64_t table_home(const struct response_table *table, struct hash128 key)
+{
+	return (uint64_t)((unsigned __int128)key.lo * table->groups >> 64);
+}
+
+static inline uint64_t table_following(const struct response_table *table, uint64_t group)
+{
+	return group + 1 == table->groups ? 0 : group + 1;
+}
+
 static inline bool table_expired(const struct response_table *table, const struct packed *entry)
 {
 	/* Seen at 0: judged before there was any clock, as deletions are that a replay begins with. Their age is not known: they stay. */
 	return entry->seen != 0 && (int64_t)table->now_s - (int64_t)entry->seen > table->horizon_s;
 }
-/* Frees at least one place: what is expired or dropped in the first group from here on that has any entry, else in the next groups of a
- * hand that goes round; else the oldest of that first group, which is copied to *evicted: true. */
+
+/* NOWHERE: not in it. It may be expired. */
+static inline uint64_t table_find(const struct response_table *table, struct hash128 key, unsigned slot)
+{
+	uint8_t tag = tag_of(key);
+	uint64_t group = table_home(table, key);
+	for (uint64_t n = 0; n < table->groups; n++, group = table_following(table, group)) {
+		const uint8_t *tags = table->tags + group * GROUP_TAGS;
+		for (unsigned hits = group_match(tags, tag); hits; hits &= hits - 1) {
+			uint64_t place = group * GROUP_ENTRIES + (unsigned)__builtin_ctz(hits);
+			const struct packed *e = &table->entries[place];
+			if (e->key.lo == key.lo && e->key.hi == key.hi && packed_slot(e) == slot)
+				return place;
+		}
+		if (tags[GROUP_ENTRIES] == 0)
+			break;
+	}
+	return NOWHERE;
+}
+
+/* Always inline: gcc takes a function of nothing but prefetches for one without effect and leaves the call out. */
+__attribute__((always_inline)) static inline void table_fetch_tags(const struct response_table *table, struct hash128 key)
+{
+	__builtin_prefetch(table->tags + table_home(table, key) * GROUP_TAGS);
+}
+
+/* The entry with the right tag, or the place that an insert would take; both lines that its 40 bytes may touch. */
+__attribute__((always_inline)) static inline void table_fetch_entry(const struct response_table *table, struct hash128 key)
+{
+	uint64_t group = table_home(table, key);
+	const uint8_t *tags = table->tags + group * GROUP_TAGS;
+	unsigned hits = group_match(tags, tag_of(key));
+	if (hits == 0)
+		hits = group_match(tags, 0);
+	if (hits == 0)
+		return;
+	const struct packed *e = &table->entries[group * GROUP_ENTRIES + (unsigned)__builtin_ctz(hits)];
+	__builtin_prefetch(e, 1);
+	__builtin_prefetch((const char *)(e + 1) - 1, 1);
+}
+
+void table_allocate(struct response_table *, uint64_t groups);
+void table_insert(struct response_table *, const struct packed *);     /* a key that is not in it; grows if need be */
+void table_remove(struct response_table *, uint64_t place);
+/* Frees at least one place: what is expired or dropped in the first group from here on that has any entry, else in the next
+ * groups of a hand that goes round; else the oldest of that first group, which is copied to *evicted: true. */
 bool table_make_room(struct response_table *, uint64_t group, struct packed *evicted);
 void table_sweep(struct response_table *);                             /* takes out all that is expired or dropped */
-uint64_t table_home(const struct response_table *, struct hash128 key);
-void table_fetch_tags(const struct response_table *, struct hash128 key);
-void table_fetch_entry(const struct response_table *, struct hash128 key);
 
 /* undo */
 void undo_push(struct response_table *, enum undo, const struct packed *);

@@ -4,13 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <simde/x86/sse2.h>
-
 #include "base/must.h"
 
 #define HUGE_PAGE   (UINT64_C(2) << 20)
 #define HAND_GROUPS 4
-#define ALL	    ((1u << GROUP_ENTRIES) - 1)
 
 /* Random access over hundreds of MB misses the page tables as often as the cache: large pages save a third of a lookup. */
 static void *big_array(uint64_t bytes)
@@ -25,27 +22,9 @@ static void *big_array(uint64_t bytes)
 	return at;
 }
 
-static uint8_t tag_of(struct hash128 key)
-{
-	uint8_t tag = (uint8_t)key.hi;
-	return tag ? tag : 1;
-}
-
-static unsigned match(const uint8_t *group, uint8_t tag)
-{
-	simde__m128i tags = simde_mm_loadu_si128((const simde__m128i *)group);
-	return (unsigned)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(tags, simde_mm_set1_epi8((char)tag))) &
-	       ALL;
-}
-
 static unsigned taken(const uint8_t *group)
 {
-	return ~match(group, 0) & ALL;
-}
-
-static uint64_t following(const struct response_table *table, uint64_t group)
-{
-	return group + 1 == table->groups ? 0 : group + 1;
+	return ~group_match(group, 0) & GROUP_ALL;
 }
 
 void table_allocate(struct response_table *table, uint64_t groups)
@@ -56,36 +35,13 @@ void table_allocate(struct response_table *table, uint64_t groups)
 	memset(table->tags, 0, groups * GROUP_TAGS);
 }
 
-uint64_t table_home(const struct response_table *table, struct hash128 key)
-{
-	return (uint64_t)((unsigned __int128)key.lo * table->groups >> 64);
-}
-
-uint64_t table_find(const struct response_table *table, struct hash128 key, unsigned slot)
-{
-	uint8_t tag = tag_of(key);
-	uint64_t group = table_home(table, key);
-	for (uint64_t n = 0; n < table->groups; n++, group = following(table, group)) {
-		const uint8_t *tags = table->tags + group * GROUP_TAGS;
-		for (unsigned hits = match(tags, tag); hits; hits &= hits - 1) {
-			uint64_t place = group * GROUP_ENTRIES + (unsigned)__builtin_ctz(hits);
-			const struct packed *e = &table->entries[place];
-			if (e->key.lo == key.lo && e->key.hi == key.hi && packed_slot(e) == slot)
-				return place;
-		}
-		if (tags[GROUP_ENTRIES] == 0)
-			break;
-	}
-	return NOWHERE;
-}
-
 /* There is always a free place: the groups are for GROUP_LOAD of GROUP_ENTRIES each. */
 static void place_entry(struct response_table *table, const struct packed *entry)
 {
 	uint64_t group = table_home(table, entry->key);
-	for (;; group = following(table, group)) {
+	for (;; group = table_following(table, group)) {
 		uint8_t *tags = table->tags + group * GROUP_TAGS;
-		unsigned room = match(tags, 0);
+		unsigned room = group_match(tags, 0);
 		if (room) {
 			unsigned at = (unsigned)__builtin_ctz(room);
 			tags[at] = tag_of(entry->key);
@@ -134,7 +90,7 @@ void table_remove(struct response_table *table, uint64_t place)
 	const struct packed *entry = &table->entries[place];
 	struct slot *slot = &table->slots[packed_slot(entry)];
 	uint64_t last = place / GROUP_ENTRIES;
-	for (uint64_t g = table_home(table, entry->key); g != last; g = following(table, g)) {
+	for (uint64_t g = table_home(table, entry->key); g != last; g = table_following(table, g)) {
 		uint8_t *passed = table->tags + g * GROUP_TAGS + GROUP_ENTRIES;
 		if (*passed != 255)
 			--*passed;
@@ -179,13 +135,13 @@ bool table_make_room(struct response_table *table, uint64_t group, struct packed
 {
 	must(table->used > 0);
 	while (taken(table->tags + group * GROUP_TAGS) == 0)
-		group = following(table, group);
+		group = table_following(table, group);
 	if (bury_group(table, group))
 		return false;
 	/* The dead of other groups come first: a hand goes round, a few groups each time, so that a table with a few percent to spare
 	 * loses nothing that it should know. */
 	for (unsigned i = 0; i < HAND_GROUPS; i++) {
-		table->hand = following(table, table->hand < table->groups ? table->hand : 0);
+		table->hand = table_following(table, table->hand < table->groups ? table->hand : 0);
 		if (bury_group(table, table->hand))
 			return false;
 	}
@@ -197,24 +153,4 @@ void table_sweep(struct response_table *table)
 {
 	for (uint64_t g = 0; g < table->groups; g++)
 		bury_group(table, g);
-}
-
-void table_fetch_tags(const struct response_table *table, struct hash128 key)
-{
-	__builtin_prefetch(table->tags + table_home(table, key) * GROUP_TAGS, 1);
-}
-
-/* The entry with the right tag, or the place that an insert would take; both lines that its 40 bytes may touch. */
-void table_fetch_entry(const struct response_table *table, struct hash128 key)
-{
-	uint64_t group = table_home(table, key);
-	const uint8_t *tags = table->tags + group * GROUP_TAGS;
-	unsigned hits = match(tags, tag_of(key));
-	if (hits == 0)
-		hits = match(tags, 0);
-	if (hits == 0)
-		return;
-	const struct packed *e = &table->entries[group * GROUP_ENTRIES + (unsigned)__builtin_ctz(hits)];
-	__builtin_prefetch(e, 1);
-	__builtin_prefetch((const char *)(e + 1) - 1, 1);
 }
