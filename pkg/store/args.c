@@ -1,6 +1,5 @@
 #include "store/store_priv.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +75,23 @@ void args_copy(struct args *args, struct str prefix, struct str rest)
 	args_bytes(args, (struct str){at, prefix.len + rest.len});
 }
 
+void args_whole(struct args *args, int64_t number)
+{
+	char *at = scratch(args, NUMBER_BYTES);
+	args_bytes(args, (struct str){at, number_whole(at, number)});
+}
+
+void args_wholes(struct args *args, int64_t a, int64_t b, int64_t c)
+{
+	char *at = scratch(args, (size_t)3 * NUMBER_BYTES);
+	size_t len = number_whole(at, a);
+	at[len++] = ',';
+	len += number_whole(at + len, b);
+	at[len++] = ',';
+	len += number_whole(at + len, c);
+	args_bytes(args, (struct str){at, len});
+}
+
 int args_later(struct args *args)
 {
 	args_bytes(args, STR(""));
@@ -86,6 +102,6 @@ void args_set(struct args *args, int place, int64_t number)
 {
 	char *at = scratch(args, NUMBER_BYTES);
 	args->at[place] = at;
-	args->len[place] = (size_t)snprintf(at, NUMBER_BYTES, "%" PRId64, number);
+	args->len[place] = number_whole(at, number);
 	args->bytes += args->len[place];
 }

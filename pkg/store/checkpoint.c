@@ -39,13 +39,13 @@ static void send_checkpoint(struct store *store, const struct store_checkpoint *
 	args_state_key(store, c->partition);
 	args_text(args, token->text);
 	args_text(args, token->next);
-	args_format(args, "%" PRId64, c->at.log_ms);
-	args_format(args, "%" PRId64, c->at.offset);
+	args_whole(args, c->at.log_ms);
+	args_whole(args, c->at.offset);
 	if (c->low)
 		args_format(args, "%" PRId64 " %" PRId64, c->low->log_ms, c->low->offset);
 	else
 		args_text(args, "");
-	args_format(args, "%" PRId64, store->options.retention_ms);
+	args_whole(args, store->options.retention_ms);
 	args_text(args, c->replace ? "1" : "0");
 	int leaving = args_later(args), first = args->count;
 	for (unsigned i = 0; i < c->fields_count; i++) {

@@ -113,7 +113,7 @@ void store_begin_script(struct store *store, enum script script, int keys)
 	args_begin(&store->args);
 	args_text(&store->args, "EVALSHA");
 	args_text(&store->args, store->sha[script]);
-	args_format(&store->args, "%d", keys);
+	args_whole(&store->args, keys);
 }
 
 void store_send(struct store *store)

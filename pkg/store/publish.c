@@ -1,9 +1,6 @@
 #include "store/store_priv.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-
-#include "base/number.h"
 
 #define INDEX_PORTION 1000 /* names per script call: two values each, unpack() takes some thousand */
 
@@ -49,7 +46,7 @@ static void window_hash(struct store *store, const struct publication_window *wi
 		return;
 	}
 	view_fields(fields, window->ledger, &window->reading);
-	args_format(args, "%u", 2 * fields->count);
+	args_whole(args, 2 * fields->count);
 	for (unsigned i = 0; i < fields->count; i++) {
 		args_text(args, fields->at[i].name);
 		args_bytes(args, (struct str){fields->at[i].value, fields->at[i].len});
@@ -66,12 +63,11 @@ static void window_series(struct store *store, const struct publication_window *
 	if (window->panes == NULL)
 		return;
 	must(window->panes_count <= WINDOW_PANES_MAX);
-	args_format(args, "%u", 2 * window->panes_count);
+	args_whole(args, 2 * window->panes_count);
 	for (unsigned i = 0; i < window->panes_count; i++) {
 		const struct window_pane *pane = &window->panes[i];
-		args_format(args, "%" PRId64, pane->start_ms);
-		args_format(args, "%" PRId64 ",%" PRId64 ",%" PRId64, pane->counts.p, pane->counts.q,
-			    pane->counts.d);
+		args_whole(args, pane->start_ms);
+		args_wholes(args, pane->counts.p, pane->counts.q, pane->counts.d);
 	}
 }
 
@@ -91,10 +87,10 @@ static void send_publication(struct store *store, const struct publication *p)
 	}
 	args_set(args, keys_count, args->count - keys_from);
 	store->stats.keys += (uint64_t)(args->count - keys_from);
-	args_format(args, "%" PRId64, p->log_ms);
-	args_format(args, "%" PRId64, p->offset);
-	args_format(args, "%" PRId64, to_ms);
-	args_format(args, "%" PRId64, store->options.ttl_ms);
+	args_whole(args, p->log_ms);
+	args_whole(args, p->offset);
+	args_whole(args, to_ms);
+	args_whole(args, store->options.ttl_ms);
 	args_format(args, "%s:changes", store->options.prefix);
 	args_bytes(args, p->touchpoint);
 	for (unsigned i = 0; i < p->windows_count; i++) {
@@ -167,14 +163,14 @@ static bool send_index(struct store *store, const struct batch *batch, unsigned 
 	int64_t newest_ms = 0;
 	store_begin_script(store, SCRIPT_INDEX, 1);
 	args_format(args, "%s:touchpoints", store->options.prefix);
-	args_format(args, "%" PRId64, store->options.ttl_ms);
+	args_whole(args, store->options.ttl_ms);
 	int cut = args_later(args), adds = args_later(args), first = args->count;
 	for (unsigned i = from; i < to; i++) {
 		const struct publication *p = &batch->list[i];
 		newest_ms = p->log_ms > newest_ms ? p->log_ms : newest_ms;
 		if (batch->outcomes[i] < STORE_WRITTEN || p->empty)
 			continue;
-		args_format(args, "%" PRId64, p->last_ms);
+		args_whole(args, p->last_ms);
 		args_bytes(args, p->touchpoint);
 	}
 	args_set(args, cut, newest_ms - store->options.retention_ms);

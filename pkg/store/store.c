@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,7 +36,7 @@ const struct option_row store_options[] = {
 	{"retry_max", OPTION_DURATION, ROW(retry_max_ms), "5s", 100, 600000, NULL,
 	 "longest pause between two attempts to connect (100ms at first, doubled each time)", 0},
 	{"ttl", OPTION_DURATION, ROW(ttl_ms), "2d", 60000, 31536000000, NULL,
-	 "what nobody publishes any more is gone after this time: it outlives an outage of a weekend's day, "
+	 "what is published no more (a removed window, a dead program) is gone after this time"
 	 "not a removed window",
 	 0},
 	{"in_flight", OPTION_BYTES, ROW(in_flight_bytes), "256KiB", 1024, 67108864, NULL,
@@ -172,15 +171,15 @@ static void send_health(struct store *store, const struct store_health *health)
 	struct args *args = &store->args;
 	store_begin_script(store, SCRIPT_HEALTH, 1);
 	args_format(args, "%s:health:%u", store->options.prefix, health->partition);
-	args_format(args, "%d", HEALTH_TTL_MS);
+	args_whole(args, HEALTH_TTL_MS);
 	args_text(args, "as_of_ms");
-	args_format(args, "%" PRId64, health->as_of_ms);
+	args_whole(args, health->as_of_ms);
 	args_text(args, "lag_ms");
-	args_format(args, "%" PRId64, health->lag_ms);
+	args_whole(args, health->lag_ms);
 	args_text(args, "instance");
 	args_text(args, health->instance);
 	args_text(args, "contract");
-	args_format(args, "%d", VIEW_CONTRACT);
+	args_whole(args, VIEW_CONTRACT);
 	args_text(args, "version");
 	args_text(args, health->version);
 	store_send(store);

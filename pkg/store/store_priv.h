@@ -55,6 +55,8 @@ void args_begin(struct args *);
 void args_bytes(struct args *, struct str borrowed);
 void args_text(struct args *, const char *borrowed);
 void args_format(struct args *, const char *format, ...) PRINTF(2, 3);
+void args_whole(struct args *, int64_t);
+void args_wholes(struct args *, int64_t a, int64_t b, int64_t c);   /* "a,b,c" */
 void args_copy(struct args *, struct str prefix, struct str rest);   /* one argument: both, copied */
 int args_later(struct args *);                                       /* a number that is known only later: its place */
 void args_set(struct args *, int place, int64_t number);
