@@ -172,6 +172,24 @@ static void keep_pace(double rate, int64_t sent, int64_t started_ns)
 		nanosleep(&(struct timespec){left_ns / 1000000000, left_ns % 1000000000}, NULL);
 }
 
+/* As long as it goes on, however slowly. */
+static bool flush_kafka(struct job *job)
+{
+	for (uint64_t delivered = 0;;) {
+		struct err err = {0};
+		enum kafka_outcome outcome = kafka_producer_flush(job->producer, 10000, &err);
+		struct kafka_producer_stats stats = kafka_producer_stats(job->producer);
+		if (outcome == KAFKA_DONE && stats.failed == 0)
+			return true;
+		if (outcome != KAFKA_UNCLEAR || stats.delivered == delivered) {
+			err_set(&job->err, "Kafka at %s took %" PRIu64 " of %" PRIu64 " messages: %s", job->args.brokers, stats.delivered,
+				stats.sent, err.set ? err.text : "the others were refused");
+			return false;
+		}
+		delivered = stats.delivered;
+	}
+}
+
 static bool send_all(struct job *job)
 {
 	char text[FEED_MESSAGE_MAX + 1];
@@ -189,14 +207,7 @@ static bool send_all(struct job *job)
 		if (i % 1024 == 0)
 			terminal_progress_show(&progress, (uint64_t)i, (uint64_t)job->args.count, (uint64_t)i);
 	}
-	while (fine && job->producer) {
-		enum kafka_outcome outcome = kafka_producer_flush(job->producer, 10000, &job->err);
-		if (outcome == KAFKA_DONE)
-			break;
-		fine = outcome == KAFKA_UNCLEAR && !kafka_producer_stats(job->producer).brokers_down;
-		if (!fine)
-			err_set(&job->err, "Kafka at %s did not take all messages", job->args.brokers);
-	}
+	fine = fine && (job->producer == NULL || flush_kafka(job));
 	terminal_progress_end(&progress);
 	return fine;
 }

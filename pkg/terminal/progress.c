@@ -76,7 +76,7 @@ void terminal_progress_show(struct terminal_progress *progress, uint64_t done, u
 	if (now - progress->drawn_ms < REDRAW_MS)
 		return;
 	char text[1024];
-	struct terminal_style style = {.columns = 100, .unicode = true};
+	struct terminal_style style = {.columns = 100, .unicode = terminal_speaks_utf8()};
 	terminal_progress_text(text, sizeof text, &style, progress->what, done, total, items, now - progress->started_ms);
 	fprintf(progress->to, "\r%s\x1b[K", text);
 	fflush(progress->to);

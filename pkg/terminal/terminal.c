@@ -1,4 +1,4 @@
-#include "terminal/terminal.h"
+#include "terminal/terminal_priv.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -19,7 +19,7 @@ struct terminal {
 };
 
 /* Asked of a locale of our own: the program itself stays in "C", so that a decimal point is a point. */
-static bool speaks_utf8(void)
+bool terminal_speaks_utf8(void)
 {
 	locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
 	if (locale == (locale_t)0)
@@ -38,7 +38,7 @@ static void look(FILE *to, bool live, struct terminal_style *style)
 	style->columns = known ? size.ws_col : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
 	style->lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0;   /* the cursor's own line stays free */
 	style->color = live && !(no_color && no_color[0]);
-	style->unicode = speaks_utf8();
+	style->unicode = terminal_speaks_utf8();
 }
 
 static bool is_live(FILE *to)

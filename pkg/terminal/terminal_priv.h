@@ -22,6 +22,7 @@ void canvas_left(struct canvas *, enum ink, unsigned width, struct str);      /*
 void canvas_to(struct canvas *, unsigned column);                   /* blanks up to there */
 void canvas_end(struct canvas *);                                   /* trailing blanks go, a newline comes */
 
+bool terminal_speaks_utf8(void);                                    /* the user's locale */
 unsigned canvas_glyph(struct str text, size_t at, unsigned *width);   /* bytes of the character at `at` */
 
 /*
