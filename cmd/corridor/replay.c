@@ -40,8 +40,8 @@ struct job {
 static int read_arguments(struct job *job, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"topic", required_argument, NULL, 't'},
-		{"format", required_argument, NULL, 'f'}, {"at", required_argument, NULL, 'a'},
+		{"config", required_argument, NULL, 'c'},	{"topic", required_argument, NULL, 't'},
+		{"format", required_argument, NULL, 'f'},	{"at", required_argument, NULL, 'a'},
 		{"dead-letters", required_argument, NULL, 'd'}, {0}};
 	static const char *const formats[] = {"table", "json", "csv"};
 	int option;
@@ -52,15 +52,21 @@ static int read_arguments(struct job *job, int argc, char **argv)
 		case 'd': job->letters_path = optarg; break;
 		case 'a':
 			if (!feedback_time(str_of(optarg), &job->at_ms))
-				return command_usage(&command_replay, "--at %s is no time: write 2026-01-05T09:30:00Z or epoch seconds", optarg);
+				return command_usage(
+					&command_replay,
+					"--at %s is no time: write 2026-01-05T09:30:00Z or epoch seconds",
+					optarg);
 			break;
 		case 'f':
 			for (unsigned i = 0; i < 3; i++)
 				if (strcmp(optarg, formats[i]) == 0)
 					goto known;
-			return command_usage(&command_replay, "--format is table, json or csv, not '%s'", optarg);
+			return command_usage(&command_replay, "--format is table, json or csv, not '%s'",
+					     optarg);
 		known:
-			job->format = optarg[0] == 't' ? FORMAT_TABLE : optarg[0] == 'j' ? FORMAT_JSON : FORMAT_CSV;
+			job->format = optarg[0] == 't'	 ? FORMAT_TABLE
+				      : optarg[0] == 'j' ? FORMAT_JSON
+							 : FORMAT_CSV;
 			break;
 		default: return command_usage(&command_replay, "this is not how it is called");
 		}
@@ -88,18 +94,23 @@ static int load_config(struct job *job)
 static int choose_source(struct job *job)
 {
 	const struct config *config = job->config;
-	job->source = (struct intake_source){.name = "replay", .mapping = {.ledger = LEDGER_SURVEY, .bytes_max = 16 << 20}};
+	job->source = (struct intake_source){.name = "replay",
+					     .mapping = {.ledger = LEDGER_SURVEY, .bytes_max = 16 << 20}};
 	for (unsigned i = 0; i < config->sources_count; i++)
-		if (job->topic ? strcmp(config->sources[i].topic, job->topic) == 0 : config->sources_count == 1) {
+		if (job->topic ? strcmp(config->sources[i].topic, job->topic) == 0
+			       : config->sources_count == 1) {
 			job->source = config->intake_sources[i];
 			return EXIT_FINE;
 		}
 	if (job->topic == NULL && config->sources_count == 0)
 		return EXIT_FINE;
 	if (job->topic == NULL)
-		return command_usage(&command_replay, "the configuration has %u sources: choose one with --topic, such as --topic %s",
-				     config->sources_count, config->sources[0].topic);
-	return command_usage(&command_replay, "the configuration has no source with the topic '%s'", job->topic);
+		return command_usage(
+			&command_replay,
+			"the configuration has %u sources: choose one with --topic, such as --topic %s",
+			config->sources_count, config->sources[0].topic);
+	return command_usage(&command_replay, "the configuration has no source with the topic '%s'",
+			     job->topic);
 }
 
 static bool open_zones(struct job *job)
@@ -111,7 +122,8 @@ static bool open_zones(struct job *job)
 		struct zone *zone = zone_open(config->zones[job->zones_open].zone, &job->err);
 		if (zone == NULL)
 			return false;
-		job->zones[job->zones_open] = (struct watch_zone){config->zones[job->zones_open].touchpoint, zone};
+		job->zones[job->zones_open] =
+			(struct watch_zone){config->zones[job->zones_open].touchpoint, zone};
 	}
 	return job->zone != NULL;
 }
@@ -189,14 +201,18 @@ static bool read_all(struct job *job)
 {
 	struct terminal_progress progress;
 	struct stat about;
-	uint64_t total = fstat(job->input, &about) == 0 && S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0, done = 0, lines = 0;
+	uint64_t total = fstat(job->input, &about) == 0 && S_ISREG(about.st_mode) ? (uint64_t)about.st_size
+										  : 0,
+		 done = 0, lines = 0;
 	bool fine = true;
 	terminal_progress_begin(&progress, stderr, "replay");
 	for (ssize_t got = 1; fine && got != 0;) {
 		size_t room;
 		char *to = replay_lines_room(job->lines, &room);
 		if (to == NULL) {
-			err_set(&job->err, "a line behind byte %" PRIu64 " is longer than %d MiB: is this a file of one JSON event per line?",
+			err_set(&job->err,
+				"a line behind byte %" PRIu64
+				" is longer than %d MiB: is this a file of one JSON event per line?",
 				done, REPLAY_LINE_MAX >> 20);
 			fine = false;
 			break;
@@ -286,22 +302,29 @@ static void print_summary(const struct job *job)
 	uint64_t rejected = 0;
 	for (int i = 0; i < FEEDBACK_REASONS; i++)
 		rejected += c->rejected[i];
-	fprintf(stderr, "%" PRIu64 " events: %" PRIu64 " repeats, %" PRIu64 " edits, %" PRIu64 " superseded, %" PRIu64 " deletions, %" PRIu64
-			" without a score, %" PRIu64 " rejected", c->consumed, c->duplicates, c->edits, c->superseded, c->deletions, c->unscored, rejected);
+	fprintf(stderr,
+		"%" PRIu64 " events: %" PRIu64 " repeats, %" PRIu64 " edits, %" PRIu64 " superseded, %" PRIu64
+		" deletions, %" PRIu64 " without a score, %" PRIu64 " rejected",
+		c->consumed, c->duplicates, c->edits, c->superseded, c->deletions, c->unscored, rejected);
 	if (c->left_out)
 		fprintf(stderr, ", %" PRIu64 " dated after --at", c->left_out);
 	fputs("\n", stderr);
 	for (int i = 0; i < FEEDBACK_REASONS; i++)
 		if (c->rejected[i])
-			fprintf(stderr, "  %-12s %9" PRIu64 "  %s\n", feedback_reason_code((enum feedback_reason)i), c->rejected[i],
+			fprintf(stderr, "  %-12s %9" PRIu64 "  %s\n",
+				feedback_reason_code((enum feedback_reason)i), c->rejected[i],
 				feedback_reason_sentence((enum feedback_reason)i));
 	struct response_stats stats = replay_stats(job->replay);
 	if (stats.evictions)
-		fprintf(stderr, "The counts are not exact: %" PRIu64 " responses had to be forgotten too early. Raise responses.max (now %" PRId64 ").\n",
+		fprintf(stderr,
+			"The counts are not exact: %" PRIu64
+			" responses had to be forgotten too early. Raise responses.max (now %" PRId64 ").\n",
 			stats.evictions, job->config->responses.max);
 	if (c->overflowed)
-		fprintf(stderr, "%" PRIu64 " events are counted under _overflow: raise touchpoints.max (now %" PRId64 ").\n", c->overflowed,
-			job->config->intake.touchpoints_max);
+		fprintf(stderr,
+			"%" PRIu64 " events are counted under _overflow: raise touchpoints.max (now %" PRId64
+			").\n",
+			c->overflowed, job->config->intake.touchpoints_max);
 }
 
 static void release(struct job *job)
@@ -345,15 +368,19 @@ const struct command command_replay = {
 	.summary = "count a file of feedback as the live program would, without Kafka and Redis",
 	.help = "usage: corridor replay [OPTION]... FILE|-\n"
 		"\n"
-		"Reads one JSON event a line through the same core that runs live, with the time taken from the events,\n"
+		"Reads one JSON event a line through the same core that runs live, with the time taken from "
+		"the events,\n"
 		"and prints the final windows of each touchpoint and ledger. Empty lines are skipped.\n"
 		"\n"
-		"  --config FILE         windows, time zones and the shape of the messages; default: our own shape\n"
+		"  --config FILE         windows, time zones and the shape of the messages; default: our own "
+		"shape\n"
 		"  --topic NAME          the source of the configuration whose shape the file has\n"
-		"  --format FORMAT       table (default), json (an object a line) or csv (RFC 4180); full precision\n"
+		"  --format FORMAT       table (default), json (an object a line) or csv (RFC 4180); full "
+		"precision\n"
 		"  --at TIME             windows that end at TIME; what is dated after it is left out.\n"
 		"                        Default: they end with the newest event\n"
-		"  --dead-letters FILE   keep the rejects, a JSON object a line: line, reason, detail, raw (base64)\n"
+		"  --dead-letters FILE   keep the rejects, a JSON object a line: line, reason, detail, raw "
+		"(base64)\n"
 		"\n"
 		"A rejected event changes nothing in the exit code. A summary goes to standard error.\n",
 	.run = replay_run,

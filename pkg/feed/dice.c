@@ -51,7 +51,7 @@ bool dice_chance(struct dice *dice, double share)
 /* -ln(u) of our own: the series of atanh after u is brought into [1/2, 1) by halving. Only + * /, so the same bits everywhere. */
 double dice_wait(struct dice *dice, double mean)
 {
-	double u = 1.0 - unit(dice), log = 0;   /* (0, 1] */
+	double u = 1.0 - unit(dice), log = 0; /* (0, 1] */
 	while (u < 0.5) {
 		u *= 2;
 		log += 0.69314718055994531;

@@ -23,7 +23,7 @@ struct fact {
 
 struct feed_expect {
 	struct feed_expect_options options;
-	int64_t length_ms[16];       /* 0: today */
+	int64_t length_ms[16]; /* 0: today */
 	int64_t reach_ms, clock_ms;
 	struct sent *sent;
 	size_t count, room;
@@ -38,7 +38,10 @@ static bool window_length(const char *name, int64_t *ms)
 	*ms = 0;
 	if (strcmp(name, "today") == 0)
 		return true;
-	*ms = n * (strcmp(end, "m") == 0 ? 60000 : strcmp(end, "h") == 0 ? 3600000 : strcmp(end, "d") == 0 ? 86400000 : 0);
+	*ms = n * (strcmp(end, "m") == 0   ? 60000
+		   : strcmp(end, "h") == 0 ? 3600000
+		   : strcmp(end, "d") == 0 ? 86400000
+					   : 0);
 	return *ms > 0;
 }
 
@@ -131,7 +134,8 @@ static bool same_scale(int a, int b)
 static void replace(struct version *v, const struct sent *s)
 {
 	/* Without `updated` it takes the highest version known; only a newer one revives what was deleted. */
-	int64_t updated_ms = s->updated_ms == FEEDBACK_NO_VERSION && v->life != UNKNOWN ? v->updated_ms : s->updated_ms;
+	int64_t updated_ms =
+		s->updated_ms == FEEDBACK_NO_VERSION && v->life != UNKNOWN ? v->updated_ms : s->updated_ms;
 	if (v->life == GONE_FOR_GOOD || (v->life == ALIVE && updated_ms < v->updated_ms) ||
 	    (v->life == DELETED && updated_ms <= v->updated_ms))
 		return;
@@ -197,8 +201,8 @@ static struct span span_of(const struct feed_expect *x, unsigned window)
 	return span;
 }
 
-static bool report_window(const struct feed_expect *x, const struct fact *facts, size_t count, unsigned window,
-			  feed_expect_emit *emit, void *context)
+static bool report_window(const struct feed_expect *x, const struct fact *facts, size_t count,
+			  unsigned window, feed_expect_emit *emit, void *context)
 {
 	struct span span = span_of(x, window);
 	struct feed_expect_row row = {.touchpoint = facts->touchpoint,

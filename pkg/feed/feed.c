@@ -44,8 +44,8 @@ static bool place_incidents(struct feed *feed, struct err *err)
 		while (t < feed->options.touchpoints && strcmp(feed->names[t], incident->touchpoint) != 0)
 			t++;
 		if (t == feed->options.touchpoints) {
-			err_set(err, "incident: there is no touchpoint '%s' in this feed; the first is '%s'", incident->touchpoint,
-				feed->names[0]);
+			err_set(err, "incident: there is no touchpoint '%s' in this feed; the first is '%s'",
+				incident->touchpoint, feed->names[0]);
 			return false;
 		}
 		feed->incidents[i].touchpoint = t;
@@ -58,7 +58,8 @@ static bool place_incidents(struct feed *feed, struct err *err)
 
 static bool sensible(const struct feed_options *o, struct err *err)
 {
-	const double shares[] = {o->duplicates, o->edits, o->deletions, o->partial, o->late, o->malformed, o->unmapped};
+	const double shares[] = {o->duplicates, o->edits,     o->deletions, o->partial,
+				 o->late,	o->malformed, o->unmapped};
 	for (unsigned i = 0; i < sizeof shares / sizeof *shares; i++)
 		if (!(shares[i] >= 0 && shares[i] <= 1))
 			err_set(err, "a share is from 0 to 1, not %g", shares[i]);
@@ -123,7 +124,7 @@ static bool before(const struct plan *a, const struct plan *b)
 void feed_push(struct feed *feed, struct plan plan)
 {
 	plan.order = feed->order++;
-	must(feed->waiting_count < WAITING_MAX);   /* feed_next keeps room for all that one response can need */
+	must(feed->waiting_count < WAITING_MAX); /* feed_next keeps room for all that one response can need */
 	uint32_t at = feed->waiting_count++;
 	for (; at > 0 && before(&plan, &feed->waiting[(at - 1) / 2]); at = (at - 1) / 2)
 		feed->waiting[at] = feed->waiting[(at - 1) / 2];
@@ -147,7 +148,8 @@ static struct plan pop(struct feed *feed)
 
 /* ---- next ---- */
 
-static void deliver(struct feed *feed, const struct plan *plan, char out[FEED_MESSAGE_MAX], struct feed_event *event)
+static void deliver(struct feed *feed, const struct plan *plan, char out[FEED_MESSAGE_MAX],
+		    struct feed_event *event)
 {
 	if (plan->arrives_ms > feed->sent_ms)
 		feed->sent_ms = plan->arrives_ms;

@@ -17,7 +17,8 @@ bool feed_parse_mix(const char *text, double mix[LEDGERS], struct err *err)
 			return false;
 		}
 		parsed[ledger] = strtod(at + name + 1, &end);
-		if (end == at + name + 1 || (*end != ',' && *end != '\0') || !(parsed[ledger] >= 0 && parsed[ledger] <= 1e9)) {
+		if (end == at + name + 1 || (*end != ',' && *end != '\0') ||
+		    !(parsed[ledger] >= 0 && parsed[ledger] <= 1e9)) {
 			err_set(err, "the weight of %.*s is no number", (int)name, at);
 			return false;
 		}
@@ -35,12 +36,15 @@ bool feed_parse_incident(const char *text, struct feed_incident *incident, struc
 	char *end = NULL;
 	*incident = (struct feed_incident){0};
 	if (name > 0 && name < sizeof incident->touchpoint && length > 0 && length_at[length] == ':' &&
-	    units_duration((struct str){start_at, start}, &incident->start_ms) && units_duration((struct str){length_at, length}, &incident->length_ms)) {
+	    units_duration((struct str){start_at, start}, &incident->start_ms) &&
+	    units_duration((struct str){length_at, length}, &incident->length_ms)) {
 		memcpy(incident->touchpoint, text, name);
 		incident->detractors = strtod(length_at + length + 1, &end);
-		if (end != length_at + length + 1 && *end == '\0' && incident->detractors >= 0 && incident->detractors <= 1)
+		if (end != length_at + length + 1 && *end == '\0' && incident->detractors >= 0 &&
+		    incident->detractors <= 1)
 			return true;
 	}
-	err_set(err, "must be TOUCHPOINT:START:LENGTH:SHARE, like delivery:10m:15m:0.7 (durations with ms, s, m, h or d)");
+	err_set(err, "must be TOUCHPOINT:START:LENGTH:SHARE, like delivery:10m:15m:0.7 (durations with ms, "
+		     "s, m, h or d)");
 	return false;
 }

@@ -22,8 +22,10 @@ static struct mood mood_of(uint32_t touchpoint, int64_t at_ms)
 	if (touchpoint >= MOODS)
 		mood.promoters = (uint16_t)(mood.promoters + own % 240 - 120);
 	/* Moods breathe: up and down by six points, each touchpoint in a rhythm of its own of 25 to 55 minutes. */
-	int64_t period = 1500000 + (int64_t)(own >> 20) % 1800000, phase = (at_ms + (int64_t)(own >> 8) % period) % period;
-	int64_t wave = phase * 4 < period * 2 ? phase * 4 - period : period * 3 - phase * 4;   /* -period..period */
+	int64_t period = 1500000 + (int64_t)(own >> 20) % 1800000,
+		phase = (at_ms + (int64_t)(own >> 8) % period) % period;
+	int64_t wave =
+		phase * 4 < period * 2 ? phase * 4 - period : period * 3 - phase * 4; /* -period..period */
 	mood.promoters = (uint16_t)(mood.promoters + wave * 60 / period);
 	return mood;
 }
@@ -33,13 +35,15 @@ enum face { DETRACTOR, PASSIVE, PROMOTER };
 static enum face pick_face(struct feed *feed, const struct plan *plan, const struct mood *mood)
 {
 	for (unsigned i = 0; i < feed->options.incidents_count; i++)
-		if (feed->incidents[i].touchpoint == plan->touchpoint && plan->time_ms >= feed->incidents[i].from_ms &&
-		    plan->time_ms < feed->incidents[i].to_ms)
+		if (feed->incidents[i].touchpoint == plan->touchpoint &&
+		    plan->time_ms >= feed->incidents[i].from_ms && plan->time_ms < feed->incidents[i].to_ms)
 			return dice_chance(&feed->dice, feed->incidents[i].detractors) ? DETRACTOR
-			       : dice_below(&feed->dice, 2)                            ? PASSIVE
-											 : PROMOTER;
+			       : dice_below(&feed->dice, 2)			       ? PASSIVE
+										       : PROMOTER;
 	unsigned at = (unsigned)dice_below(&feed->dice, 1000);
-	return at < mood->promoters ? PROMOTER : at < (unsigned)mood->promoters + mood->passives ? PASSIVE : DETRACTOR;
+	return at < mood->promoters				 ? PROMOTER
+	       : at < (unsigned)mood->promoters + mood->passives ? PASSIVE
+								 : DETRACTOR;
 }
 
 static int8_t pick_bin(struct feed *feed, enum ledger ledger, enum face face)
@@ -52,7 +56,9 @@ static int8_t pick_bin(struct feed *feed, enum ledger ledger, enum face face)
 			return BIN_UNREAD;
 		return face == DETRACTOR ? BIN_NEGATIVE : face == PASSIVE ? BIN_NEUTRAL : BIN_POSITIVE;
 	case LEDGER_REVIEW:
-		return (int8_t)(face == DETRACTOR ? 1 + (roll < 400) : face == PASSIVE ? 3 : 4 + (roll < 600));
+		return (int8_t)(face == DETRACTOR ? 1 + (roll < 400)
+				: face == PASSIVE ? 3
+						  : 4 + (roll < 600));
 	default:
 		if (face == DETRACTOR)
 			return low[roll % sizeof low];
@@ -75,7 +81,10 @@ static enum ledger pick_ledger(struct feed *feed)
 static struct plan new_response(struct feed *feed, int64_t now_ms)
 {
 	const struct feed_options *o = &feed->options;
-	struct plan plan = {.arrives_ms = now_ms, .id = ++feed->ids, .time_ms = now_ms, .updated_ms = FEEDBACK_NO_VERSION};
+	struct plan plan = {.arrives_ms = now_ms,
+			    .id = ++feed->ids,
+			    .time_ms = now_ms,
+			    .updated_ms = FEEDBACK_NO_VERSION};
 	plan.touchpoint = dice_chance(&feed->dice, o->unmapped) ? NO_TOUCHPOINT : pick_touchpoint(feed);
 	plan.ledger = pick_ledger(feed);
 	plan.words = (uint32_t)dice_roll(&feed->dice);
@@ -124,7 +133,7 @@ static struct plan edited(struct feed *feed, const struct plan *was)
 	case 0: edit.flags |= PLAN_COMMENT; break;
 	case 1: edit.touchpoint = pick_touchpoint(feed); break;
 	case 2: edit.time_ms -= (int64_t)dice_below(&feed->dice, 3600000); break;
-	case 3:   /* the wrong kind of survey; without its score now and then, which it keeps */
+	case 3: /* the wrong kind of survey; without its score now and then, which it keeps */
 		if (edit.ledger <= LEDGER_RELATIONSHIP) {
 			edit.ledger = edit.ledger == LEDGER_SURVEY ? LEDGER_RELATIONSHIP : LEDGER_SURVEY;
 			edit.bin = dice_below(&feed->dice, 3) ? edit.bin : BIN_NONE;
@@ -145,13 +154,13 @@ static void plan_deletion(struct feed *feed, const struct plan *of)
 	gone.updated_ms = gone.arrives_ms;
 	if (dice_below(&feed->dice, 3) == 0)
 		gone.updated_ms = FEEDBACK_NO_VERSION;
-	else if (dice_below(&feed->dice, 6) == 0) {   /* given back: only a newer version revives it */
+	else if (dice_below(&feed->dice, 6) == 0) { /* given back: only a newer version revives it */
 		struct plan back = *of;
 		back.arrives_ms = gone.arrives_ms + soon(feed, 60000);
 		back.updated_ms = back.arrives_ms;
 		feed_push(feed, back);
 	}
-	if (dice_below(&feed->dice, 4) == 0)   /* it overtakes what it deletes */
+	if (dice_below(&feed->dice, 4) == 0) /* it overtakes what it deletes */
 		gone.arrives_ms = of->arrives_ms - 1;
 	feed_push(feed, gone);
 }
@@ -171,7 +180,7 @@ void feed_plan(struct feed *feed, int64_t now_ms)
 	if (dice_chance(&feed->dice, o->edits)) {
 		struct plan edit = edited(feed, &last);
 		feed_push(feed, edit);
-		if (dice_below(&feed->dice, 4) == 0) {   /* an older version that comes after the newer one */
+		if (dice_below(&feed->dice, 4) == 0) { /* an older version that comes after the newer one */
 			struct plan stale = edited(feed, &last);
 			stale.updated_ms = edit.updated_ms - soon(feed, 10000);
 			stale.arrives_ms = edit.arrives_ms + soon(feed, 10000);
@@ -199,7 +208,7 @@ struct plan feed_broken(struct feed *feed, const struct plan *like)
 	plan.flags = PLAN_COMMENT;
 	plan.bin = plan.felt = plan.ledger == LEDGER_SOCIAL ? BIN_NEGATIVE : 1;
 	if (fault->field == FEEDBACK_SENTIMENT)
-		plan.bin = BIN_UNREAD;   /* where there is a class nobody looks at the number */
+		plan.bin = BIN_UNREAD; /* where there is a class nobody looks at the number */
 	plan.words = (uint32_t)dice_roll(&feed->dice);
 	return plan;
 }

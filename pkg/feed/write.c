@@ -75,7 +75,8 @@ static void digits(struct writer *w, uint64_t value, int width)
 static void date(struct writer *w, int64_t days)
 {
 	int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+		doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153, month = mp < 10 ? mp + 3 : mp - 9;
 	digits(w, (uint64_t)(yoe + era * 400 + (month <= 2)), 4);
 	text(w, "-");
@@ -102,8 +103,9 @@ static void instant(struct writer *w, int64_t ms)
 
 static void name(struct writer *w, enum feedback_field field)
 {
-	static const char *const names[FEEDBACK_FIELDS] = {"id", "time", "updated", "kind", "touchpoint", "score", "class",
-							   "sentiment", "comment", "customer", "dims", "op"};
+	static const char *const names[FEEDBACK_FIELDS] = {"id",	 "time",     "updated", "kind",
+							   "touchpoint", "score",    "class",	"sentiment",
+							   "comment",	 "customer", "dims",	"op"};
 	text(w, w->first ? "{\"" : ",\"");
 	w->first = false;
 	text(w, names[field]);
@@ -148,8 +150,9 @@ static const char *class_of(int bin)
 
 static void opinion(struct writer *w, const struct plan *plan)
 {
-	bool social = plan->ledger == LEDGER_SOCIAL, read = social && plan->bin >= 0 && plan->bin != BIN_UNREAD;
-	bool number = read && plan->words % 5 == 0;   /* one reader in five gives a number */
+	bool social = plan->ledger == LEDGER_SOCIAL,
+	     read = social && plan->bin >= 0 && plan->bin != BIN_UNREAD;
+	bool number = read && plan->words % 5 == 0; /* one reader in five gives a number */
 	if (member(w, FEEDBACK_SCORE, !social && plan->bin >= 0)) {
 		char digits_of[NUMBER_BYTES];
 		bytes(w, digits_of, number_whole(digits_of, plan->bin));
@@ -159,10 +162,13 @@ static void opinion(struct writer *w, const struct plan *plan)
 	if (member(w, FEEDBACK_SENTIMENT, read && number))
 		text(w, plan->bin == BIN_NEGATIVE ? "-0.82" : plan->bin == BIN_POSITIVE ? "0.91" : "0");
 	if (member(w, FEEDBACK_COMMENT, plan->flags & PLAN_COMMENT)) {
-		static const uint8_t faces[LEDGERS][BINS] = {
-			{0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2}, {0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2}, {0, 1, 2, 1}, {0, 0, 0, 1, 2, 2}};
+		static const uint8_t faces[LEDGERS][BINS] = {{0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2},
+							     {0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2},
+							     {0, 1, 2, 1},
+							     {0, 0, 0, 1, 2, 2}};
 		text(w, "\"");
-		w->at += feed_comment(w->at, plan->theme, faces[plan->ledger][plan->felt], plan->words, social);
+		w->at += feed_comment(w->at, plan->theme, faces[plan->ledger][plan->felt], plan->words,
+				      social);
 		text(w, "\"");
 	}
 }
@@ -228,7 +234,8 @@ static void sound(struct writer *w, const struct plan *plan, struct str touchpoi
 size_t feed_write(char out[FEED_MESSAGE_MAX], const struct plan *plan, struct str touchpoint)
 {
 	const struct fault *fault = plan->fault ? &feed_faults[plan->fault - 1] : NULL;
-	bool by_member = fault && (fault->way == FAULT_MEMBER || fault->way == FAULT_LEFT_OUT || fault->way == FAULT_DEEP);
+	bool by_member = fault && (fault->way == FAULT_MEMBER || fault->way == FAULT_LEFT_OUT ||
+				   fault->way == FAULT_DEEP);
 	struct writer w = {out, by_member ? fault : NULL, true};
 	if (fault && fault->way == FAULT_WHOLE) {
 		text(&w, fault->text);
@@ -238,6 +245,6 @@ size_t feed_write(char out[FEED_MESSAGE_MAX], const struct plan *plan, struct st
 	if (fault && fault->way == FAULT_BEHIND)
 		text(&w, fault->text);
 	if (fault && fault->way == FAULT_CUT)
-		return 1 + plan->words % (size_t)(w.at - out - 1);   /* never all, never nothing */
+		return 1 + plan->words % (size_t)(w.at - out - 1); /* never all, never nothing */
 	return (size_t)(w.at - out);
 }

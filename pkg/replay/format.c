@@ -52,7 +52,8 @@ size_t replay_json(char out[REPLAY_TEXT_MAX], const struct replay_row *row)
 	put_text(&w, ",\"window\":");
 	put_string(&w, str_of(row->window));
 	for (unsigned i = 0; i < fields.count; i++) {
-		bool text = strcmp(fields.at[i].name, "histogram") == 0;   /* numbers as numbers; this one is a list in Redis's form */
+		bool text = strcmp(fields.at[i].name, "histogram") ==
+			    0; /* numbers as numbers; this one is a list in Redis's form */
 		put_text(&w, ",\"");
 		put_text(&w, fields.at[i].name);
 		put_text(&w, text ? "\":\"" : "\":");
@@ -142,7 +143,8 @@ static size_t base64(char *out, const unsigned char *in, size_t len)
 	size_t n = 0;
 	for (size_t i = 0; i < len; i += 3) {
 		unsigned left = len - i < 3 ? (unsigned)(len - i) : 3;
-		uint32_t bits = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0);
+		uint32_t bits = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+				(left > 2 ? in[i + 2] : 0);
 		out[n++] = alphabet[bits >> 18];
 		out[n++] = alphabet[bits >> 12 & 63];
 		out[n++] = left > 1 ? alphabet[bits >> 6 & 63] : '=';
@@ -151,7 +153,8 @@ static size_t base64(char *out, const unsigned char *in, size_t len)
 	return n;
 }
 
-bool replay_letter_json(uint64_t line, enum feedback_reason reason, struct str bytes, replay_emit_text *emit, void *context)
+bool replay_letter_json(uint64_t line, enum feedback_reason reason, struct str bytes, replay_emit_text *emit,
+			void *context)
 {
 	char text[REPLAY_TEXT_MAX], digits[NUMBER_BYTES];
 	struct writer w = {text, 0};

@@ -11,7 +11,7 @@ enum { ROOM_MIN = 1 << 20, BYTES_START = 4 << 20 };
 struct replay_lines {
 	char *bytes;
 	size_t at, end, size;
-	size_t searched;       /* no line end in [at, searched): a line that comes in many reads is not searched again and again */
+	size_t searched; /* no line end in [at, searched): a line that comes in many reads is not searched again and again */
 	uint64_t number;
 	bool ended;
 };
@@ -20,7 +20,7 @@ struct replay_lines *replay_lines_create(void)
 {
 	struct replay_lines *lines = must_alloc(sizeof *lines);
 	lines->size = BYTES_START;
-	lines->bytes = malloc(lines->size);   /* not zeroed: it is read into */
+	lines->bytes = malloc(lines->size); /* not zeroed: it is read into */
 	must(lines->bytes != NULL);
 	return lines;
 }

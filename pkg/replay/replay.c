@@ -13,7 +13,7 @@ struct replay {
 	int64_t at_ms, offset;
 	replay_letter *letter;
 	void *context;
-	uint32_t *sorted;                  /* touchpoints of the watch by name */
+	uint32_t *sorted; /* touchpoints of the watch by name */
 };
 
 static int64_t reach_ms(const struct window_options *windows)
@@ -25,7 +25,8 @@ static int64_t reach_ms(const struct window_options *windows)
 	return longest_s * 1000;
 }
 
-struct replay *replay_create(const struct replay_setup *setup, replay_letter *letter, void *context, struct err *err)
+struct replay *replay_create(const struct replay_setup *setup, replay_letter *letter, void *context,
+			     struct err *err)
 {
 	struct replay *r = must_alloc(sizeof *r);
 	struct intake_setup intake = setup->intake;
@@ -34,10 +35,11 @@ struct replay *replay_create(const struct replay_setup *setup, replay_letter *le
 	r->at_ms = setup->at_ms;
 	r->letter = letter;
 	r->context = context;
-	r->clock = (struct intake_clock){.now_ms = INT64_MIN / 2,   /* no floor: far from where a difference could overflow */
-					 .future_after_ms = setup->machine_ms,
-					 .follows_events = true,
-					 .leave_out_after_ms = setup->at_ms == INT64_MIN ? INT64_MAX : setup->at_ms};
+	r->clock = (struct intake_clock){
+		.now_ms = INT64_MIN / 2, /* no floor: far from where a difference could overflow */
+		.future_after_ms = setup->machine_ms,
+		.follows_events = true,
+		.leave_out_after_ms = setup->at_ms == INT64_MIN ? INT64_MAX : setup->at_ms};
 	r->intake = intake_create(&intake, err);
 	if (r->intake == NULL) {
 		replay_destroy(r);
@@ -71,7 +73,7 @@ static bool to_watch(void *context, uint32_t shard, struct str bytes)
 {
 	struct replay *r = context;
 	bool read = watch_apply(r->watch, bytes, intake_clock_ms(r->intake), r->offset++);
-	must(read);   /* our own writer's bytes */
+	must(read); /* our own writer's bytes */
 	return true;
 }
 
@@ -84,9 +86,11 @@ static bool flush(struct replay *r)
 			return false;
 	}
 	if (tally_count(intake_tally(r->intake)) > 0) {
-		struct bundle_head head = {.shards = 1, .clock_ms = intake_clock_ms(r->intake), .instance = STR("replay")};
+		struct bundle_head head = {
+			.shards = 1, .clock_ms = intake_clock_ms(r->intake), .instance = STR("replay")};
 		watch_advance(r->watch, window_clock_ms(r));
-		bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), false, to_watch, r);
+		bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), false,
+			     to_watch, r);
 	}
 	intake_close(r->intake);
 	intake_commit(r->intake, &r->counts);
@@ -100,14 +104,16 @@ bool replay_take(struct replay *r, const struct replay_line *lines, unsigned cou
 	if (!intake_room(r->intake, INTAKE_BATCH) && !flush(r))
 		return false;
 	for (unsigned i = 0; i < count; i++)
-		records[i] = (struct intake_record){.bytes = lines[i].text, .slot = r->slot, .tag = lines[i].number};
+		records[i] = (struct intake_record){
+			.bytes = lines[i].text, .slot = r->slot, .tag = lines[i].number};
 	intake_take(r->intake, records, count, &r->clock);
 	return true;
 }
 
 static int by_name(const void *a, const void *b, void *watch)
 {
-	struct str x = watch_touchpoint(watch, *(const uint32_t *)a), y = watch_touchpoint(watch, *(const uint32_t *)b);
+	struct str x = watch_touchpoint(watch, *(const uint32_t *)a),
+		   y = watch_touchpoint(watch, *(const uint32_t *)b);
 	size_t shorter = x.len < y.len ? x.len : y.len;
 	int order = shorter ? memcmp(x.at, y.at, shorter) : 0;
 	return order ? order : (x.len > y.len) - (x.len < y.len);

@@ -9,12 +9,14 @@ static const struct {
 	uint8_t width;
 } widths[] = {
 	/* The blocks that matter; a terminal's own table differs in the rest anyway. */
-	{0x0300, 0x036F, 0}, {0x0483, 0x0489, 0}, {0x0591, 0x05BD, 0}, {0x0610, 0x061A, 0}, {0x064B, 0x065F, 0}, {0x0E31, 0x0E31, 0},
-	{0x0E34, 0x0E3A, 0}, {0x0E47, 0x0E4E, 0}, {0x1100, 0x115F, 2}, {0x1AB0, 0x1AFF, 0}, {0x1DC0, 0x1DFF, 0}, {0x200B, 0x200F, 0},
-	{0x202A, 0x202E, 0}, {0x2060, 0x2064, 0}, {0x20D0, 0x20FF, 0}, {0x2E80, 0x303E, 2}, {0x3041, 0x33FF, 2}, {0x3400, 0x4DBF, 2},
-	{0x4E00, 0x9FFF, 2}, {0xA000, 0xA4CF, 2}, {0xAC00, 0xD7A3, 2}, {0xF900, 0xFAFF, 2}, {0xFE00, 0xFE0F, 0}, {0xFE20, 0xFE2F, 0},
-	{0xFE30, 0xFE4F, 2}, {0xFEFF, 0xFEFF, 0}, {0xFF00, 0xFF60, 2}, {0xFFE0, 0xFFE6, 2}, {0x1F300, 0x1F64F, 2}, {0x1F680, 0x1F6FF, 2},
-	{0x1F900, 0x1F9FF, 2}, {0x20000, 0x3FFFD, 2},
+	{0x0300, 0x036F, 0},   {0x0483, 0x0489, 0},   {0x0591, 0x05BD, 0},   {0x0610, 0x061A, 0},
+	{0x064B, 0x065F, 0},   {0x0E31, 0x0E31, 0},   {0x0E34, 0x0E3A, 0},   {0x0E47, 0x0E4E, 0},
+	{0x1100, 0x115F, 2},   {0x1AB0, 0x1AFF, 0},   {0x1DC0, 0x1DFF, 0},   {0x200B, 0x200F, 0},
+	{0x202A, 0x202E, 0},   {0x2060, 0x2064, 0},   {0x20D0, 0x20FF, 0},   {0x2E80, 0x303E, 2},
+	{0x3041, 0x33FF, 2},   {0x3400, 0x4DBF, 2},   {0x4E00, 0x9FFF, 2},   {0xA000, 0xA4CF, 2},
+	{0xAC00, 0xD7A3, 2},   {0xF900, 0xFAFF, 2},   {0xFE00, 0xFE0F, 0},   {0xFE20, 0xFE2F, 0},
+	{0xFE30, 0xFE4F, 2},   {0xFEFF, 0xFEFF, 0},   {0xFF00, 0xFF60, 2},   {0xFFE0, 0xFFE6, 2},
+	{0x1F300, 0x1F64F, 2}, {0x1F680, 0x1F6FF, 2}, {0x1F900, 0x1F9FF, 2}, {0x20000, 0x3FFFD, 2},
 };
 
 static unsigned width_of(uint32_t c)
@@ -42,7 +44,7 @@ unsigned canvas_glyph(struct str text, size_t at, unsigned *width)
 			return 0;
 		code = code << 6 | ((unsigned char)text.at[at + i] & 0x3F);
 	}
-	if (code < 0xA0)   /* C1 controls */
+	if (code < 0xA0) /* C1 controls */
 		return 0;
 	*width = width_of(code);
 	return bytes;
@@ -63,14 +65,15 @@ unsigned terminal_width(struct str text)
 
 static void raw(struct canvas *canvas, const char *at, size_t len)
 {
-	if (canvas->len + len + 1 > canvas->max)   /* the caller's buffer is full: what is there stays whole */
+	if (canvas->len + len + 1 > canvas->max) /* the caller's buffer is full: what is there stays whole */
 		return;
 	memcpy(canvas->out + canvas->len, at, len);
 	canvas->len += len;
 	canvas->out[canvas->len] = '\0';
 }
 
-static const char *const inks[] = {"", "\x1b[2m", "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1;31m", "\x1b[1;32m"};
+static const char *const inks[] = {"",	       "\x1b[2m",  "\x1b[1m",	 "\x1b[32m",
+				   "\x1b[33m", "\x1b[31m", "\x1b[1;31m", "\x1b[1;32m"};
 
 void canvas_put(struct canvas *canvas, enum ink ink, struct str text)
 {

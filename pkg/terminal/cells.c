@@ -107,8 +107,8 @@ void cell_rate(struct canvas *c, struct nps_counts counts, struct nps_counts mos
 		canvas_right(c, INK_DIM, RATE_WIDE, "-");
 		return;
 	}
-	bool high = nps_detractor_rate(most, &usual) && nps_rate_interval(counts.d, nps_n(counts), 3, &interval) &&
-		    interval.low > usual;
+	bool high = nps_detractor_rate(most, &usual) &&
+		    nps_rate_interval(counts.d, nps_n(counts), 3, &interval) && interval.low > usual;
 	snprintf(text, sizeof text, "%.0f%%", rate * 100);
 	canvas_right(c, high ? INK_BAD_BOLD : INK_PLAIN, RATE_WIDE, text);
 }
@@ -137,6 +137,7 @@ void cell_trend(struct canvas *c, const struct terminal_row *row, const struct w
 		if (!nps_score(parts[i], &points))
 			canvas_text(c, INK_PLAIN, " ");
 		else
-			canvas_text(c, points < 0 ? INK_BAD : INK_DIM, (c->style->unicode ? steps : plain)[step < 0 ? 0 : step]);
+			canvas_text(c, points < 0 ? INK_BAD : INK_DIM,
+				    (c->style->unicode ? steps : plain)[step < 0 ? 0 : step]);
 	}
 }

@@ -43,15 +43,15 @@ static struct layout lay_out(const struct terminal_page *page, unsigned columns)
 		l.bar = BAR_MIN, used += 2 + BAR_MIN;
 	if (l.bar && any_series(page) && used + 3 + TREND <= columns)
 		l.trend = true, used += 3 + TREND;
-	while (l.bar && l.bar < 41 && used + 2 <= columns)   /* stays odd, so that 0 has a column of its own */
+	while (l.bar && l.bar < 41 && used + 2 <= columns) /* stays odd, so that 0 has a column of its own */
 		l.bar += 2, used += 2;
 	return l;
 }
 
 /* ---- lines ---- */
 
-static void row_line(struct canvas *c, const struct layout *l, const struct terminal_page *page, const struct terminal_row *row,
-		     unsigned window, bool named)
+static void row_line(struct canvas *c, const struct layout *l, const struct terminal_page *page,
+		     const struct terminal_row *row, unsigned window, bool named)
 {
 	const struct window_reading *shown = &row->windows[window];
 	struct nps_counts counts = nps_of_bins(row->ledger, shown->bins);
@@ -84,7 +84,8 @@ static unsigned rates_wide(const struct layout *l)
 	return (l->rates ? l->rates : 1) * RATE_WIDE;
 }
 
-static void section_title(struct canvas *c, const struct layout *l, const struct terminal_page *page, const struct words *words)
+static void section_title(struct canvas *c, const struct layout *l, const struct terminal_page *page,
+			  const struct words *words)
 {
 	char last[48];
 	canvas_to(c, 1);
@@ -94,8 +95,8 @@ static void section_title(struct canvas *c, const struct layout *l, const struct
 		snprintf(last, sizeof last, "  %s%s", today ? "" : "last ", page->windows[page->shown]);
 		canvas_text(c, INK_DIM, last);
 	}
-	unsigned rates_at = 1 + l->name + l->window + N_WIDE + SCORE_WIDE + (l->interval ? INTERVAL_WIDE : 0) +
-			    (l->bar ? l->bar + 2 : 0) + CHANGE_WIDE;
+	unsigned rates_at = 1 + l->name + l->window + N_WIDE + SCORE_WIDE +
+			    (l->interval ? INTERVAL_WIDE : 0) + (l->bar ? l->bar + 2 : 0) + CHANGE_WIDE;
 	unsigned word = (unsigned)strlen(words->rate), wide = rates_wide(l);
 	unsigned rate_at = wide > word + 2 ? rates_at + 2 : rates_at + wide - word;
 	if (c->column + 1 < rate_at) {
@@ -105,7 +106,8 @@ static void section_title(struct canvas *c, const struct layout *l, const struct
 	canvas_end(c);
 }
 
-static void section_head(struct canvas *c, const struct layout *l, const struct terminal_page *page, enum ledger ledger)
+static void section_head(struct canvas *c, const struct layout *l, const struct terminal_page *page,
+			 enum ledger ledger)
 {
 	const struct words *words = &words_of[ledger];
 	section_title(c, l, page, words);
@@ -148,8 +150,10 @@ static void title_line(struct canvas *c, const struct terminal_page *page)
 	unsigned right = c->style->columns - 1 - (unsigned)strlen(clock);
 	if (page->subtitle.len && c->column + 3 < right) {
 		canvas_text(c, INK_PLAIN, "  ");
-		canvas_left(c, INK_DIM, right - c->column - 1 < terminal_width(page->subtitle) ? right - c->column - 1
-											     : terminal_width(page->subtitle),
+		canvas_left(c, INK_DIM,
+			    right - c->column - 1 < terminal_width(page->subtitle)
+				    ? right - c->column - 1
+				    : terminal_width(page->subtitle),
 			    page->subtitle);
 	}
 	if (clock[0]) {
@@ -171,7 +175,9 @@ static bool is_shown(const struct terminal_page *page, const struct terminal_row
 {
 	if (!page->every_window)
 		return window == page->shown;
-	return nps_n(nps_of_bins(row->ledger, row->windows[window].bins)) + nps_n(row->windows[window].before) > 0;
+	return nps_n(nps_of_bins(row->ledger, row->windows[window].bins)) +
+		       nps_n(row->windows[window].before) >
+	       0;
 }
 
 static unsigned row_lines(const struct terminal_page *page, const struct terminal_row *row)
@@ -188,14 +194,15 @@ static unsigned lines_needed(const struct terminal_page *page)
 	unsigned lines = 0;
 	for (unsigned i = 0; i < page->rows_count; i++) {
 		lines += row_lines(page, &page->rows[i]);
-		lines += seen[page->rows[i].ledger] ? 0 : 3;   /* a blank line and the head */
+		lines += seen[page->rows[i].ledger] ? 0 : 3; /* a blank line and the head */
 		seen[page->rows[i].ledger] = true;
 	}
 	return lines;
 }
 
 /* The ledgers one after another; rows that find no place are counted. */
-static void sections(struct canvas *c, const struct layout *l, const struct terminal_page *page, unsigned lines_max)
+static void sections(struct canvas *c, const struct layout *l, const struct terminal_page *page,
+		     unsigned lines_max)
 {
 	unsigned left_out = 0;
 	if (c->lines + lines_needed(page) <= lines_max)
@@ -206,7 +213,8 @@ static void sections(struct canvas *c, const struct layout *l, const struct term
 			if ((int)page->rows[i].ledger != ledger)
 				continue;
 			unsigned lines = row_lines(page, &page->rows[i]);
-			if (lines_max && c->lines + (head ? 0 : 3) + lines + 1 > lines_max) {   /* one line is kept for "more" */
+			if (lines_max && c->lines + (head ? 0 : 3) + lines + 1 >
+						 lines_max) { /* one line is kept for "more" */
 				left_out++;
 				continue;
 			}
@@ -231,7 +239,8 @@ static void sections(struct canvas *c, const struct layout *l, const struct term
 	}
 }
 
-size_t terminal_page_text(char *out, size_t max, const struct terminal_page *page, const struct terminal_style *wanted)
+size_t terminal_page_text(char *out, size_t max, const struct terminal_page *page,
+			  const struct terminal_style *wanted)
 {
 	struct terminal_style style = *wanted;
 	style.columns = style.columns < 40 ? 40 : style.columns;

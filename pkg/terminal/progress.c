@@ -27,26 +27,27 @@ static void bar(struct canvas *c, double share)
 	}
 }
 
-size_t terminal_progress_text(char *out, size_t max, const struct terminal_style *style, const char *what, uint64_t done, uint64_t total,
-			      uint64_t items, int64_t elapsed_ms)
+size_t terminal_progress_text(char *out, size_t max, const struct terminal_style *style,
+			      const struct terminal_work *work)
 {
 	struct canvas c = {.out = out, .max = max, .style = style};
 	char count[24], rate[24], text[96];
-	double share = total ? (double)done / (double)total : 0, seconds = (double)elapsed_ms / 1000;
+	double share = work->total ? (double)work->done / (double)work->total : 0,
+	       seconds = (double)work->elapsed_ms / 1000;
 	share = share > 1 ? 1 : share;
 	out[0] = '\0';
-	canvas_text(&c, INK_PLAIN, what);
+	canvas_text(&c, INK_PLAIN, work->what);
 	canvas_text(&c, INK_PLAIN, "  ");
-	if (total) {
+	if (work->total) {
 		bar(&c, share);
 		snprintf(text, sizeof text, "  %3.0f%%", share * 100);
 		canvas_text(&c, INK_PLAIN, text);
 	}
-	amount(count, (double)items);
-	amount(rate, seconds > 0 ? (double)items / seconds : 0);
+	amount(count, (double)work->items);
+	amount(rate, seconds > 0 ? (double)work->items / seconds : 0);
 	snprintf(text, sizeof text, "  %s lines  %s/s", count, rate);
 	canvas_text(&c, INK_PLAIN, text);
-	if (total && share > 0.01 && seconds >= 1) {
+	if (work->total && share > 0.01 && seconds >= 1) {
 		int left = (int)(seconds / share * (1 - share) + 0.5);
 		snprintf(text, sizeof text, "  %d:%02d left", left / 60, left % 60);
 		canvas_text(&c, INK_DIM, text);
@@ -65,7 +66,7 @@ void terminal_progress_begin(struct terminal_progress *progress, FILE *to, const
 {
 	*progress = (struct terminal_progress){.to = to, .live = isatty(fileno(to)), .started_ms = now_ms()};
 	snprintf(progress->what, sizeof progress->what, "%s", what);
-	progress->drawn_ms = progress->started_ms + 400;   /* what is done within half a second needs no bar */
+	progress->drawn_ms = progress->started_ms + 400; /* what is done within half a second needs no bar */
 }
 
 void terminal_progress_show(struct terminal_progress *progress, uint64_t done, uint64_t total, uint64_t items)
@@ -77,7 +78,8 @@ void terminal_progress_show(struct terminal_progress *progress, uint64_t done, u
 		return;
 	char text[1024];
 	struct terminal_style style = {.columns = 100, .unicode = terminal_speaks_utf8()};
-	terminal_progress_text(text, sizeof text, &style, progress->what, done, total, items, now - progress->started_ms);
+	struct terminal_work work = {progress->what, done, total, items, now - progress->started_ms};
+	terminal_progress_text(text, sizeof text, &style, &work);
 	fprintf(progress->to, "\r%s\x1b[K", text);
 	fflush(progress->to);
 	progress->drawn_ms = now;

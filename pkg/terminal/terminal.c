@@ -14,7 +14,7 @@ struct terminal {
 	FILE *to;
 	bool live;
 	struct terminal_style style;
-	unsigned drawn;        /* lines of the last page on a live terminal */
+	unsigned drawn; /* lines of the last page on a live terminal */
 	char text[PAGE_BYTES];
 };
 
@@ -36,7 +36,7 @@ static void look(FILE *to, bool live, struct terminal_style *style)
 	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR");
 	int asked = columns ? atoi(columns) : 0;
 	style->columns = known ? size.ws_col : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
-	style->lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0;   /* the cursor's own line stays free */
+	style->lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0; /* the cursor's own line stays free */
 	style->color = live && !(no_color && no_color[0]);
 	style->unicode = terminal_speaks_utf8();
 }
@@ -78,7 +78,7 @@ static void redraw(struct terminal *terminal)
 {
 	FILE *to = terminal->to;
 	unsigned lines = 0;
-	fputs("\x1b[?2026h", to);   /* terminals that know it show the page at once */
+	fputs("\x1b[?2026h", to); /* terminals that know it show the page at once */
 	if (terminal->drawn)
 		fprintf(to, "\r\x1b[%uA", terminal->drawn);
 	for (const char *at = terminal->text; *at; lines++) {
@@ -96,7 +96,8 @@ void terminal_show(struct terminal *terminal, const struct terminal_page *page)
 	unsigned columns = terminal->style.columns;
 	look(terminal->to, terminal->live, &terminal->style);
 	if (terminal->live && terminal->drawn && terminal->style.columns < columns) {
-		fputs("\x1b[H\x1b[J", terminal->to);   /* made narrower: old lines were wrapped, so nobody knows where they begin */
+		fputs("\x1b[H\x1b[J",
+		      terminal->to); /* made narrower: old lines were wrapped, so nobody knows where they begin */
 		terminal->drawn = 0;
 	}
 	terminal_page_text(terminal->text, sizeof terminal->text, page, &terminal->style);
@@ -113,7 +114,8 @@ void terminal_print(FILE *to, const struct terminal_page *page)
 	struct terminal_style style;
 	look(to, is_live(to), &style);
 	style.lines = 0;
-	size_t bytes = PAGE_BYTES + (size_t)page->rows_count * page->windows_count * 1024;   /* a line takes less, colours included */
+	size_t bytes = PAGE_BYTES + (size_t)page->rows_count * page->windows_count *
+					    1024; /* a line takes less, colours included */
 	char *text = must_alloc(bytes);
 	fwrite(text, 1, terminal_page_text(text, bytes, page, &style), to);
 	free(text);

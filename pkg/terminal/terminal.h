@@ -73,13 +73,18 @@ struct terminal_progress {
 	int64_t started_ms, drawn_ms;
 };
 
-/* On a terminal a line that is redrawn at most ten times a second, else nothing at all. */
-void terminal_progress_begin(struct terminal_progress *, FILE *, const char *what);   /* "replay" */
-void terminal_progress_show(struct terminal_progress *, uint64_t done, uint64_t total, uint64_t items);   /* total 0: not known; cheap: call often */
-void terminal_progress_end(struct terminal_progress *);                               /* the line goes away */
+/* On a terminal a line that is redrawn at most ten times a second, else nothing at all. Cheap: call show often. */
+void terminal_progress_begin(struct terminal_progress *, FILE *, const char *what);
+void terminal_progress_show(struct terminal_progress *, uint64_t done, uint64_t total, uint64_t items);
+void terminal_progress_end(struct terminal_progress *);   /* the line goes away */
 
-/* "replay  ━━━━━━╸─────  52 %  3.1 M lines  1.2 M/s  0:03 left" */
-size_t terminal_progress_text(char *out, size_t max, const struct terminal_style *, const char *what, uint64_t done, uint64_t total,
-			      uint64_t items, int64_t elapsed_ms);
+struct terminal_work {
+	const char *what;
+	uint64_t done, total;   /* of any unit; total 0: not known */
+	uint64_t items;         /* lines, messages */
+	int64_t elapsed_ms;
+};
+/* "replay  ━━━━━━━─────   52%  3.10M lines  1.20M/s  0:03 left" */
+size_t terminal_progress_text(char *out, size_t max, const struct terminal_style *, const struct terminal_work *);
 
 #endif

@@ -27,14 +27,16 @@ static void messages_say_what_was_meant(void **state)
 		struct feedback f;
 		feed_next(feed, text, &e);
 		enum feedback_reason reason = feedback_decode(decoder, e.message, &f);
-		if (reason == FEEDBACK_OK && e.dead == FEEDBACK_FUTURE) {   /* the decoder knows no clock */
-			assert_true(f.time_ms > INT64_C(7000000000000) || f.updated_ms > INT64_C(7000000000000));
+		if (reason == FEEDBACK_OK && e.dead == FEEDBACK_FUTURE) { /* the decoder knows no clock */
+			assert_true(f.time_ms > INT64_C(7000000000000) ||
+				    f.updated_ms > INT64_C(7000000000000));
 			reason = FEEDBACK_FUTURE;
 		}
-		bool cut = reason == FEEDBACK_NOT_UTF8 && e.dead == FEEDBACK_NOT_JSON;   /* a cut may hit the middle of a character */
+		bool cut = reason == FEEDBACK_NOT_UTF8 &&
+			   e.dead == FEEDBACK_NOT_JSON; /* a cut may hit the middle of a character */
 		if (reason != e.dead && !cut)
-			fail_msg("meant %s, read %s: %.*s", feedback_reason_code(e.dead), feedback_reason_code(reason),
-				 (int)e.message.len, text);
+			fail_msg("meant %s, read %s: %.*s", feedback_reason_code(e.dead),
+				 feedback_reason_code(reason), (int)e.message.len, text);
 		seen[e.dead]++;
 		if (e.dead != FEEDBACK_OK)
 			continue;

@@ -47,10 +47,13 @@ static void the_first_message_of_seed_1_stays(void **state)
 	char text[FEED_MESSAGE_MAX];
 	struct feed_event e;
 	feed_next(feed, text, &e);
-	const char *want = "{\"id\":\"resp-000000000008\",\"time\":\"2026-01-05T09:00:00.234Z\",\"kind\":\"survey\","
-			   "\"touchpoint\":\"delivery\",\"score\":9,\"comment\":\"Arrived a day early and well packed \xF0\x9F\x91\x8D\","
-			   "\"customer\":\"c-0357622\",\"dims\":{\"store\":\"store-054\",\"team\":\"team-05\",\"channel\":\"store\","
-			   "\"product\":\"mobile-xl\",\"segment\":\"home\"}}";
+	const char *want =
+		"{\"id\":\"resp-000000000008\",\"time\":\"2026-01-05T09:00:00.234Z\",\"kind\":\"survey\","
+		"\"touchpoint\":\"delivery\",\"score\":9,\"comment\":\"Arrived a day early and well packed "
+		"\xF0\x9F\x91\x8D\","
+		"\"customer\":\"c-0357622\",\"dims\":{\"store\":\"store-054\",\"team\":\"team-05\","
+		"\"channel\":\"store\","
+		"\"product\":\"mobile-xl\",\"segment\":\"home\"}}";
 	assert_int_equal(e.message.len, strlen(want));
 	assert_memory_equal(e.message.at, want, e.message.len);
 	feed_destroy(feed);
@@ -58,15 +61,21 @@ static void the_first_message_of_seed_1_stays(void **state)
 
 static void a_plain_survey_has_our_shape_and_size(void **state)
 {
-	struct feed_options plain = {.seed = 7, .rate = 100, .start_ms = FEED_START_MS, .touchpoints = 8, .mix = {1}};
+	struct feed_options plain = {
+		.seed = 7, .rate = 100, .start_ms = FEED_START_MS, .touchpoints = 8, .mix = {1}};
 	struct feed *feed = open_feed(&plain);
 	char text[FEED_MESSAGE_MAX];
 	struct feed_event e;
 	size_t bytes = 0;
 	for (int i = 0; i < 10000; i++) {
 		feed_next(feed, text, &e);
-		static const char *const order[] = {"{\"id\":\"resp-", "\",\"time\":\"2026-01-05T09:0", "Z\",\"kind\":\"survey\",\"touchpoint\":\"",
-						    "\",\"score\":", ",\"customer\":\"c-", ",\"dims\":{\"store\":\"", "\"}}"};
+		static const char *const order[] = {"{\"id\":\"resp-",
+						    "\",\"time\":\"2026-01-05T09:0",
+						    "Z\",\"kind\":\"survey\",\"touchpoint\":\"",
+						    "\",\"score\":",
+						    ",\"customer\":\"c-",
+						    ",\"dims\":{\"store\":\"",
+						    "\"}}"};
 		text[e.message.len] = '\0';
 		const char *at = text;
 		for (unsigned k = 0; k < sizeof order / sizeof *order; k++) {
@@ -164,7 +173,8 @@ static void wrong_options_are_named(void **state)
 	assert_null(feed_create(&o, &err));
 	assert_non_null(strstr(err.text, "nowhere"));
 	err_clear(&err);
-	static const char *const bad[] = {"", "x", "x:1m", "x:1m:2m", "x:1m:2m:1.1", "x:1:2m:1", ":1m:2m:1", "x:1m:2m:0.5z", "x:-1m:2m:1"};
+	static const char *const bad[] = {"",	      "x",	  "x:1m",	  "x:1m:2m",   "x:1m:2m:1.1",
+					  "x:1:2m:1", ":1m:2m:1", "x:1m:2m:0.5z", "x:-1m:2m:1"};
 	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_false(feed_parse_incident(bad[i], &o.incidents[0], &err));
 		err_clear(&err);

@@ -14,10 +14,15 @@ static const struct replay_row survey = {
 	.touchpoint = {"say \"hi\", \\ caf\xC3\xA9\x01", 18},
 	.ledger = LEDGER_SURVEY,
 	.window = "5m",
-	.reading = {.from_ms = 1000, .to_ms = 301000, .bins = {[0] = 1, [7] = 1, [10] = 1}, .before = {1, 0, 0}},
+	.reading = {.from_ms = 1000,
+		    .to_ms = 301000,
+		    .bins = {[0] = 1, [7] = 1, [10] = 1},
+		    .before = {1, 0, 0}},
 };
-static const struct replay_row social = {
-	.touchpoint = {"line\nbreak", 10}, .ledger = LEDGER_SOCIAL, .window = "5m", .reading = {.bins = {1, 2, 3, 4}}};
+static const struct replay_row social = {.touchpoint = {"line\nbreak", 10},
+					 .ledger = LEDGER_SOCIAL,
+					 .window = "5m",
+					 .reading = {.bins = {1, 2, 3, 4}}};
 
 static void json_is_json_with_the_contracts_names(void **state)
 {
@@ -27,7 +32,8 @@ static void json_is_json_with_the_contracts_names(void **state)
 	assert_true(text[len - 1] == '\n' && memchr(text, '\n', len - 1) == NULL);
 	json_t *json = json_loadb(text, len, 0, NULL);
 	assert_non_null(json);
-	assert_string_equal(json_string_value(json_object_get(json, "touchpoint")), "say \"hi\", \\ caf\xC3\xA9\x01");
+	assert_string_equal(json_string_value(json_object_get(json, "touchpoint")),
+			    "say \"hi\", \\ caf\xC3\xA9\x01");
 	assert_string_equal(json_string_value(json_object_get(json, "ledger")), "survey");
 	assert_string_equal(json_string_value(json_object_get(json, "window")), "5m");
 	assert_string_equal(json_string_value(json_object_get(json, "histogram")), "1,0,0,0,0,0,0,1,0,0,1");
@@ -41,7 +47,7 @@ static void json_is_json_with_the_contracts_names(void **state)
 	assert_non_null(json);
 	assert_null(json_object_get(json, "nps"));
 	assert_int_equal(json_integer_value(json_object_get(json, "unread")), 4);
-	assert_null(json_object_get(json, "previous_net"));   /* no value is no member */
+	assert_null(json_object_get(json, "previous_net")); /* no value is no member */
 	json_decref(json);
 }
 
@@ -56,7 +62,8 @@ static void csv_is_rfc_4180(void **state)
 	for (size_t i = 0; i < len; i++)
 		columns += head[i] == ',';
 	const struct replay_row *rows[] = {&survey, &social};
-	const char *begins[] = {"\"say \"\"hi\"\", \\ caf\xC3\xA9\x01\",survey,5m,0,", "\"line\nbreak\",social,5m,,,,"};
+	const char *begins[] = {"\"say \"\"hi\"\", \\ caf\xC3\xA9\x01\",survey,5m,0,",
+				"\"line\nbreak\",social,5m,,,,"};
 	for (int r = 0; r < 2; r++) {
 		len = replay_csv(text, rows[r]);
 		text[len] = '\0';
@@ -95,7 +102,8 @@ static void a_dead_letter_keeps_every_byte(void **state)
 	static const size_t lengths[] = {0, 1, 2, 3, 4, 6143, 6144, 6145, 6146, 12288, 30000};
 	for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		out.len = 0;
-		assert_true(replay_letter_json(42, FEEDBACK_BAD_SCORE, (struct str){raw, lengths[i]}, gather, &out));
+		assert_true(replay_letter_json(42, FEEDBACK_BAD_SCORE, (struct str){raw, lengths[i]}, gather,
+					       &out));
 		json_t *json = json_loadb(out.bytes, out.len, 0, NULL);
 		assert_non_null(json);
 		assert_int_equal(json_integer_value(json_object_get(json, "line")), 42);
@@ -104,7 +112,9 @@ static void a_dead_letter_keeps_every_byte(void **state)
 		const char *text = json_string_value(json_object_get(json, "raw"));
 		unsigned char back[sizeof raw];
 		size_t len;
-		assert_int_equal(sodium_base642bin(back, sizeof back, text, strlen(text), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL), 0);
+		assert_int_equal(sodium_base642bin(back, sizeof back, text, strlen(text), NULL, &len, NULL,
+						   sodium_base64_VARIANT_ORIGINAL),
+				 0);
 		assert_int_equal(len, lengths[i]);
 		assert_memory_equal(back, raw, len);
 		json_decref(json);

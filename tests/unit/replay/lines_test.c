@@ -26,7 +26,8 @@ static char *lines_of(const char *text, size_t len, size_t piece)
 		ended = n == 0;
 		replay_lines_filled(lines, n);
 		while (replay_lines_next(lines, &line))
-			used += (size_t)sprintf(out + used, "%d:%.*s|", (int)line.number, (int)line.text.len, line.text.at);
+			used += (size_t)sprintf(out + used, "%d:%.*s|", (int)line.number, (int)line.text.len,
+						line.text.at);
 	}
 	replay_lines_destroy(lines);
 	return out;

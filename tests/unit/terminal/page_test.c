@@ -12,8 +12,10 @@
 
 static struct window_reading reading(int64_t p, int64_t q, int64_t d, int64_t bp, int64_t bq, int64_t bd)
 {
-	return (struct window_reading){
-		.from_ms = T, .to_ms = T + 300000, .bins = {[9] = p, [7] = q, [2] = d}, .before = {bp, bq, bd}};
+	return (struct window_reading){.from_ms = T,
+				       .to_ms = T + 300000,
+				       .bins = {[9] = p, [7] = q, [2] = d},
+				       .before = {bp, bq, bd}};
 }
 
 struct sample {
@@ -26,15 +28,21 @@ struct sample {
 static void fill(struct sample *s)
 {
 	*s = (struct sample){
-		.windows = {{reading(60, 20, 20, 300, 100, 90), reading(600, 200, 190, 0, 0, 0), reading(6000, 2000, 1900, 0, 0, 0)},
-			    {reading(20, 20, 70, 60, 20, 20), reading(100, 50, 110, 0, 0, 0), reading(6000, 2000, 1800, 0, 0, 0)},
-			    {reading(0, 0, 0, 0, 0, 0), reading(0, 0, 0, 0, 0, 0), reading(0, 0, 0, 0, 0, 0)}},
+		.windows = {{reading(60, 20, 20, 300, 100, 90), reading(600, 200, 190, 0, 0, 0),
+			     reading(6000, 2000, 1900, 0, 0, 0)},
+			    {reading(20, 20, 70, 60, 20, 20), reading(100, 50, 110, 0, 0, 0),
+			     reading(6000, 2000, 1800, 0, 0, 0)},
+			    {reading(0, 0, 0, 0, 0, 0), reading(0, 0, 0, 0, 0, 0),
+			     reading(0, 0, 0, 0, 0, 0)}},
 	};
 	for (int i = 0; i < 60; i++)
 		s->panes[i] = (struct window_pane){T + i * 5000, {i < 30 ? 9 : 1, 0, i < 30 ? 1 : 9}};
 	const char *names[] = {"web-shop", "delivery", "Caf\xC3\xA9 \xE6\x9D\xB1\xE4\xBA\xAC"};
 	for (int i = 0; i < 3; i++)
-		s->rows[i] = (struct terminal_row){.touchpoint = str_of(names[i]), .windows = s->windows[i], .series = s->panes, .series_count = 60};
+		s->rows[i] = (struct terminal_row){.touchpoint = str_of(names[i]),
+						   .windows = s->windows[i],
+						   .series = s->panes,
+						   .series_count = 60};
 	s->rows[2].ledger = LEDGER_SOCIAL;
 	s->page = (struct terminal_page){.title = STR("Corridor"),
 					 .subtitle = STR("a test"),
@@ -48,7 +56,8 @@ static void fill(struct sample *s)
 
 static char text[65536];
 
-static const char *render(const struct terminal_page *page, unsigned columns, unsigned lines, bool color, bool unicode)
+static const char *render(const struct terminal_page *page, unsigned columns, unsigned lines, bool color,
+			  bool unicode)
 {
 	terminal_page_text(text, sizeof text, page, &(struct terminal_style){columns, lines, color, unicode});
 	return text;
@@ -59,8 +68,10 @@ static void what_a_reader_looks_for_is_there(void **state)
 	(void)state;
 	struct sample s;
 	fill(&s);
-	static const char *const wanted[] = {"Corridor", "a test", "09:01:01 UTC", "SURVEYS", "last 5m", "web-shop", "100", "+40.0",
-					     "delivery", "-45.5", "*", "64%", "SOCIAL POSTS", "negative", "12 in, 12 out", "trend"};
+	static const char *const wanted[] = {
+		"Corridor",	"a test",   "09:01:01 UTC",  "SURVEYS", "last 5m", "web-shop",
+		"100",		"+40.0",    "delivery",	     "-45.5",	"*",	   "64%",
+		"SOCIAL POSTS", "negative", "12 in, 12 out", "trend"};
 	render(&s.page, 140, 0, false, false);
 	for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		if (strstr(text, wanted[i]) == NULL)
@@ -85,7 +96,7 @@ static void no_line_is_too_wide(void **state)
 					fail_msg("%u columns of %u: %.*s", wide, columns, (int)len, at);
 				at += len + 1;
 			}
-			assert_non_null(strstr(text, "-45.5"));   /* never left away */
+			assert_non_null(strstr(text, "-45.5")); /* never left away */
 		}
 }
 
@@ -138,7 +149,7 @@ static void width_of_text(void **state)
 	assert_int_equal(terminal_width(STR("cafe\xCC\x81")), 4);
 	assert_int_equal(terminal_width(STR("\xE6\x9D\xB1\xE4\xBA\xAC")), 4);
 	assert_int_equal(terminal_width(STR("\xF0\x9F\x91\x8D")), 2);
-	assert_int_equal(terminal_width(STR("a\xFF\xE6\x9D")), 4);   /* broken bytes are one mark each */
+	assert_int_equal(terminal_width(STR("a\xFF\xE6\x9D")), 4); /* broken bytes are one mark each */
 }
 
 static void a_name_cannot_steer_the_terminal(void **state)
@@ -162,7 +173,8 @@ static void a_small_buffer_is_never_overrun(void **state)
 	char small[700];
 	for (size_t max = 1; max < sizeof small; max++) {
 		memset(small, 'x', sizeof small);
-		size_t len = terminal_page_text(small, max, &s.page, &(struct terminal_style){120, 0, true, true});
+		size_t len =
+			terminal_page_text(small, max, &s.page, &(struct terminal_style){120, 0, true, true});
 		assert_true(len < max && small[len] == '\0');
 		assert_true(small[max] == 'x');
 	}
@@ -173,9 +185,10 @@ static void progress_says_how_long(void **state)
 	(void)state;
 	struct terminal_style style = {.columns = 100};
 	char out[400];
-	terminal_progress_text(out, sizeof out, &style, "replay", 25, 100, 2500000, 10000);
+	terminal_progress_text(out, sizeof out, &style,
+			       &(struct terminal_work){"replay", 25, 100, 2500000, 10000});
 	assert_string_equal(out, "replay  ======------------------   25%  2.50M lines  250k/s  0:30 left");
-	terminal_progress_text(out, sizeof out, &style, "replay", 25, 0, 999, 1000);
+	terminal_progress_text(out, sizeof out, &style, &(struct terminal_work){"replay", 25, 0, 999, 1000});
 	assert_string_equal(out, "replay    999 lines  999/s");
 }
 
