@@ -86,12 +86,12 @@ bench-programs: $(BENCH)
 
 setup: ## install what building, testing and the demo need (apt; root or sudo)
 	@deploy/setup.sh build demo test style bench
-demo: $(BUILD)/corridor ## the main job on synthetic feedback, live in this terminal
+demo: $(BUILD)/corridor ## the main job on synthetic feedback, live in this terminal (DEMO="--for 30s")
 	@deploy/setup.sh demo
-	@$(BUILD)/corridor demo
+	@$(BUILD)/corridor demo $(DEMO)
 demo-kafka: $(BUILD)/corridor ## the same on a real Apache Kafka from Maven Central
 	@deploy/setup.sh demo kafka
-	@tests/kafka/demo.sh $(BUILD)/corridor
+	@tests/kafka/broker.sh with bash -c 'exec "$$0" demo --brokers "$$CORRIDOR_TEST_BROKERS" $(DEMO)' $(BUILD)/corridor
 test: ## every test there is; the last line has the totals
 	@deploy/setup.sh build demo test
 	@tests/run
