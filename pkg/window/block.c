@@ -122,13 +122,17 @@ int64_t block_add_slowly(struct windows *w, enum block_shape shape, uint32_t *ha
 			 int64_t delta)
 {
 	int64_t old = block_get(w, *handle, i);
+	unsigned class = 0;
 	if (old + delta < 0)
 		delta = -old;
 	if (delta == 0)
 		return 0;
+	while ((uint64_t)(old + delta) > counter_max[class])
+		class ++;
 	if (*handle == 0)
-		*handle = block_take(w, shape, 0);
-	while (!counter_add(block_at(w, *handle), i, delta))
-		change_class(w, shape, handle, block_at(w, *handle).class + 1);
+		*handle = block_take(w, shape, class);
+	else if (class > block_at(w, *handle).class)
+		change_class(w, shape, handle, class);
+	must(counter_add(block_at(w, *handle), i, delta));
 	return delta;
 }

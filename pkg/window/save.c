@@ -3,18 +3,17 @@
 /*
  * version ledger to_s windows_count waiting_count
  *   window:   length_s, then
- *     rolling:  pane_count { gap mask count... }   pane_count { gap p q d }          now, before
- *     today:    start_s before_s  mask count...    pane_count { gap p q d }   pane_count { gap p q d }
+ *     rolling:  { gap mask count... } 0   { gap p q d } 0                                  now, before
+ *     today:    start_s before_s   mask count...   { gap p q d } 0   { gap p q d } 0       sum, now, before
  *   waiting:  second - to_s, bin, delta
  *
- * All numbers are varints (7 bits a byte, low first), signed ones folded (0 -1 1 -2 ...). `gap` is the number
- * of panes since the one before; the first counts from the ring's start. `mask` has a bit per bin, a count
- * follows for each.
+ * All numbers are varints (7 bits a byte, low first), signed ones folded (0 -1 1 -2 ...). `gap` is how
+ * many panes a pane is behind the last one, the first behind the ring's start less one. `mask` has a bit per
+ * bin, a count follows for each.
  */
 #define SAVE_VERSION 1
 
-/* More than any pane ever holds; sums of all panes and bins stay well within 63 bits, whatever the bytes
- * say. */
+/* More than any pane ever holds; sums of all panes and bins stay within 63 bits, whatever the bytes say. */
 #define COUNT_MAX ((uint64_t)1 << 48)
 
 struct out {
@@ -75,20 +74,18 @@ static bool span_get(const struct windows *w, const struct span *p, unsigned i, 
 static void put_panes(struct out *o, const struct windows *w, struct span span)
 {
 	int64_t values[BINS];
-	unsigned used = 0, last = 0;
-	for (unsigned i = 0; i < span.count; i++)
-		used += span_get(w, &span, i, values);
-	put(o, used);
+	unsigned next = 0;
 	for (unsigned i = 0; i < span.count; i++) {
 		if (!span_get(w, &span, i, values))
 			continue;
-		put(o, i - last);
-		last = i;
+		put(o, i - next + 1);
+		next = i + 1;
 		if (span.shape == BLOCK_BINS)
 			put_bins(o, values);
 		else
 			put_counts(o, values);
 	}
+	put(o, 0);
 }
 
 static void put_window(struct out *o, const struct windows *w, struct slot *s, unsigned which)
@@ -175,14 +172,12 @@ static void get_bins(struct in *in, int64_t bins[BINS])
 /* Panes into a ring. `total` gets the sum of each counter. */
 static void get_panes(struct in *in, struct span span, int64_t total[BINS])
 {
-	uint64_t used = get(in, span.count), at = 0;
+	uint64_t gap, next = 0;
 	unsigned row = block_row[span.shape];
 	int64_t values[BINS];
 	memset(total, 0, BINS * sizeof *total);
-	for (uint64_t i = 0; i < used && !in->bad; i++) {
-		uint64_t gap = get(in, span.count - 1);
-		at += gap;
-		in->bad |= at >= span.count || (i > 0 && gap == 0);
+	while ((gap = get(in, span.count - next)) > 0) {
+		next += gap;
 		if (span.shape == BLOCK_BINS)
 			get_bins(in, values);
 		else
@@ -190,7 +185,8 @@ static void get_panes(struct in *in, struct span span, int64_t total[BINS])
 				values[k] = (int64_t)get(in, COUNT_MAX);
 		if (in->bad)
 			return;
-		unsigned place = (span.first + (uint32_t)at) % RING_PANES, first = place % BLOCK_ROWS * row;
+		unsigned place = (span.first + (uint32_t)next - 1) % RING_PANES,
+			 first = place % BLOCK_ROWS * row;
 		for (unsigned k = 0; k < row; k++) {
 			total[k] += values[k];
 			if (in->which >= 0 && values[k])
