@@ -74,6 +74,8 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *options, const ch
 		{"reconnect.backoff.max.ms", "2000"},
 		{"topic.metadata.refresh.interval.ms", "10000"},
 		{"fetch.error.backoff.ms", "100"},
+		/* A seek or a resumption waits for the fetch that is under way. */
+		{"fetch.wait.max.ms", "100"},
 		{"compression.codec", "lz4"},
 		/* A key's partition as Java producers choose it. */
 		{"partitioner", "murmur2_random"},

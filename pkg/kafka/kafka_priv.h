@@ -92,6 +92,11 @@ rd_kafka_topic_partition_list_t *kafka_part_list(const struct kafka_consumer *, 
 /* A consumer that is in no group yet; `assigned` manually or subscribed by the caller. */
 struct kafka_consumer *kafka_consumer_create(const struct kafka_options *, rd_kafka_conf_t *, const char *const *topics, size_t topics_count,
                                        size_t batch_max, struct err *);
+/*
+ * _EARLIEST and _LATEST as a number. They are never left to librdkafka 2.0: it asks the broker in the background, and a second seek or a
+ * resumption while it does can make a late answer throw the partition back to its beginning.
+ */
+int64_t kafka_offset_resolve(struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t offset);
 bool kafka_part_seek(struct kafka_consumer *, struct kafka_part *, int64_t offset, struct err *);
 bool kafka_part_pause(struct kafka_consumer *, struct kafka_part *, bool pause, struct err *);
 

@@ -15,8 +15,22 @@ static void err_part(struct err *err, const struct kafka_consumer *consumer, uin
 
 /* ---- moving ---- */
 
+int64_t kafka_offset_resolve(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset)
+{
+	struct err err = {0};
+	int64_t low, end;
+	if (offset >= 0)
+		return offset;
+	if (kafka_consumer_watermarks(consumer, topic, partition, &low, &end, 5000, &err))
+		return offset == KAFKA_OFFSET_LATEST ? end : low;
+	kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
+	/* If 0 is gone, that is noticed and put right. */
+	return offset == KAFKA_OFFSET_LATEST ? offset : 0;
+}
+
 bool kafka_part_seek(struct kafka_consumer *consumer, struct kafka_part *part, int64_t offset, struct err *err)
 {
+	offset = kafka_offset_resolve(consumer, part->topic, part->partition, offset);
 	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, offset);
 	/* -1: waits only for librdkafka's own thread. (Up to 2.1 it takes the time-out for microseconds.) */
 	rd_kafka_error_t *error = rd_kafka_seek_partitions(consumer->rk, list, -1);
@@ -79,10 +93,10 @@ bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int3
 	struct kafka_part *part = part_owned(consumer, topic, partition, err);
 	if (part == NULL)
 		return false;
-	/* librdkafka 2.0 can skip what it had fetched before the pause: say where to go on. */
-	if (part->position != KAFKA_OFFSET_NONE && !kafka_part_seek(consumer, part, part->position, err))
-		return false;
-	return kafka_part_pause(consumer, part, false, err);
+	/* librdkafka 2.0 can skip what it had fetched before the pause: say where to go on. The seek also wakes its fetcher, which else may
+	 * sleep on for up to a second. */
+	int64_t at = part->position != KAFKA_OFFSET_NONE ? part->position : part->start;
+	return kafka_part_pause(consumer, part, false, err) && kafka_part_seek(consumer, part, at, err);
 }
 
 bool kafka_consumer_seek(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset, struct err *err)

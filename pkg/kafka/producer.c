@@ -277,6 +277,11 @@ enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int tim
 {
 	if (producer->rk == NULL)
 		return no_client(producer, err);
+	/*
+	 * librdkafka would drop what is queued and end the transaction at once. If its first partition is just being announced, while the
+	 * coordinator still writes the markers of the transaction before, the broker knows of no transaction to end and the client is lost.
+	 */
+	rd_kafka_flush(producer->rk, timeout_ms < 1000 ? timeout_ms : 1000);
 	enum kafka_outcome outcome =
 		outcome_of(producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
 	producer->open = false;

@@ -125,6 +125,8 @@ struct kafka_reader *kafka_reader_open(const struct kafka_options *options, cons
 		reader->reads_count = reads_count;
 		if (reads_count > 0)
 			memcpy(reader->reads, reads, reads_count * sizeof *reads);
+		for (size_t i = 0; i < reads_count; i++)
+			reader->reads[i].from = kafka_offset_resolve(consumer, reads[i].topic, reads[i].partition, reads[i].from);
 		if (reads_assign(reader, err))
 			return reader;
 	}

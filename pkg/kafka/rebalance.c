@@ -156,14 +156,16 @@ static bool assign(struct kafka_consumer *consumer, const struct kafka_rebalance
 	struct kafka_assigned *assigned = must_array((size_t)list->cnt + 1, sizeof *assigned);
 	bool ok = list->cnt == 0 || starts_decide(consumer, list, assigned);
 	if (ok) {
-		kept_seek(consumer);
 		for (int i = 0; i < list->cnt; i++) {
-			list->elems[i].offset = assigned[i].start;
-			kafka_part_add(consumer, assigned[i].topic, assigned[i].partition, assigned[i].start);
+			struct kafka_assigned *a = &assigned[i];
+			a->start = kafka_offset_resolve(consumer, a->topic, a->partition, a->start);
+			list->elems[i].offset = a->start;
 		}
 		library_answer(consumer, true, list);
+		kept_seek(consumer);
 		for (int i = 0; i < list->cnt; i++) {
 			struct err err = {0};
+			kafka_part_add(consumer, assigned[i].topic, assigned[i].partition, assigned[i].start);
 			if (assigned[i].paused && !kafka_consumer_pause(consumer, assigned[i].topic, assigned[i].partition, &err))
 				kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
 		}

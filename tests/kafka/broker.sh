@@ -95,7 +95,7 @@ start()
 	read -r port controller <<<"$(free_ports 2)"
 	configure "$port" "$controller" >"$folder/server.properties"
 	local java=(java -Xmx"${KAFKA_HEAP:-512m}" -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$cache/kafka-$version/*")
-	"${java[@]}" kafka.tools.StorageTool format -t "$(head -c16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)" \
+	"${java[@]}" kafka.tools.StorageTool format -t "$(head -c16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c1-22)" \
 		-c "$folder/server.properties" >"$folder/log" 2>&1 || { cat "$folder/log" >&2; return 1; }
 	"${java[@]}" kafka.Kafka "$folder/server.properties" >>"$folder/log" 2>&1 &
 	echo $! >"$folder/pid"
