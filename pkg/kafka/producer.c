@@ -168,28 +168,26 @@ unsigned kafka_producer_topic(struct kafka_producer *producer, const char *name)
 
 /* ---- outcomes ---- */
 
-static bool fenced(rd_kafka_resp_err_t code)
+/* The broker says "fenced" too when it ended a transaction that ran out of time: then nobody took our name, and a new client goes on. */
+static bool fenced(const struct kafka_producer *producer, rd_kafka_resp_err_t code)
 {
-	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+	bool late = producer->open && kafka_now_ms() - producer->began_ms >= KAFKA_TRANSACTION_MS;
+	return !late && (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+			 code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
 }
 
-/*
- * Takes the error. The broker says "fenced" too when it ended a transaction that ran out of time: then nobody took our name, and a new
- * client goes on. What only may be known (a commit whose answer was lost, librdkafka issue 5423) is unclear, whatever librdkafka suggests.
- */
+/* Takes the error. A commit whose answer was lost (librdkafka issue 5423) is unclear, whatever librdkafka suggests. */
 static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit, const char *what,
 				     struct err *err)
 {
 	if (error == NULL)
 		return KAFKA_DONE;
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-	bool late = producer->open && kafka_now_ms() - producer->began_ms >= KAFKA_TRANSACTION_MS;
 	bool surely_not = producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
 	enum kafka_outcome outcome = KAFKA_UNCLEAR;
 	char subject[400];
 	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
-	if (fenced(code) && !late) {
+	if (fenced(producer, code)) {
 		err_set(err, "%s: another instance runs under this name; give each its own kafka.instance (%s)", subject,
 			rd_kafka_error_name(error));
 		outcome = KAFKA_FATAL;
@@ -360,7 +358,7 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 	if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__FATAL) {
 		char words[300];
 		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->rk, words, sizeof words);
-		outcome = fenced(fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
+		outcome = fenced(producer, fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
 		kafka_err(err, fatal, producer->names[message->topic], words);
 	} else {
 		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic], rd_kafka_error_string(error));

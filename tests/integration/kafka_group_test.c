@@ -276,7 +276,7 @@ static void rebalances_and_aborts_lose_and_double_nothing(void **state)
 		}
 		if (step % 100 == 99) {
 			int *values = malloc(ALL * 2 * sizeof *values);
-			copied = broker_read(&options, out, 0, KAFKA_UNTIL_HIGH, values, ALL * 2);
+			copied = broker_read(&options, out, 0, KAFKA_UNTIL_STABLE, values, ALL * 2);
 			free(values);
 			for (int i = 0; sent == ALL && i < 3; i++)
 				if (up[i])
