@@ -35,7 +35,8 @@ static void look(FILE *to, bool live, struct terminal_style *style)
 	bool known = live && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
 	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR");
 	int asked = columns ? atoi(columns) : 0;
-	style->columns = known ? size.ws_col : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
+	/* The last column stays free: clearing a line's rest there would take the last character with it. */
+	style->columns = known ? size.ws_col - 1u : asked >= 40 && asked <= 1000 ? (unsigned)asked : 120;
 	style->lines = known && size.ws_row > 4 ? size.ws_row - 1u : 0; /* the cursor's own line stays free */
 	style->color = live && !(no_color && no_color[0]);
 	style->unicode = terminal_speaks_utf8();
