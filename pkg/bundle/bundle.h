@@ -1,9 +1,10 @@
 /*
- * bundle - the wire forms of our own two topics: tallies (intake -> watch) and the journal (intake -> intake after a restart).
+ * bundle - the wire forms of our own two topics: tallies (intake -> watch) and the journal (intake -> intake after a
+ * restart).
  *
- * protobuf (protobuf-c, this module is its only user), columns packed, versioned, a bundle split into parts of at most 512 KiB.
- * Newer fields of a newer program are tolerated, a newer `version` major or bytes that can't be read are refused: a dead letter,
- * never a crash. Reading and writing allocate nothing after warm-up (an arena that is reset per message).
+ * protobuf (protobuf-c, this module is its only user), columns packed, versioned, a bundle split into parts of at most 512
+ * KiB. Newer fields of a newer program are tolerated, a newer `version` major or bytes that can't be read are refused: a
+ * dead letter, never a crash. Reading and writing allocate nothing after warm-up (an arena that is reset per message).
  */
 #ifndef BUNDLE_H
 #define BUNDLE_H
@@ -34,17 +35,17 @@ struct bundle_writer;
 struct bundle_writer *bundle_writer_create(uint32_t touchpoints_max);
 void bundle_writer_destroy(struct bundle_writer *);
 
-/* Called with each finished message; the bytes are the writer's, gone after the call. A part applies on its own: a touchpoint whose
- * cells do not fit is simply named again in the next. */
+/* Called with each finished message; the bytes are the writer's, gone after the call. A part applies on its own: a
+ * touchpoint whose cells do not fit is simply named again in the next. */
 typedef bool bundle_emit(void *context, uint32_t shard, struct str bytes);
 
-/* Every cell of the tally, by the shard of its touchpoint; with `tick` each shard gets at least one message, empty if need be.
- * False as soon as emit says false. */
+/* Every cell of the tally, by the shard of its touchpoint; with `tick` each shard gets at least one message, empty if need
+ * be. False as soon as emit says false. */
 bool bundle_write(struct bundle_writer *, const struct bundle_head *, const struct names *, const struct tally *, bool tick,
 		  bundle_emit *, void *context);
 
-/* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so). Without an
- * entry nothing is emitted. Memory grows to the most entries that a commit has had. */
+/* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so).
+ * Without an entry nothing is emitted. Memory grows to the most entries that a commit has had. */
 void bundle_journal_begin(struct bundle_writer *, int64_t clock_ms);
 void bundle_journal_add(struct bundle_writer *, const struct response_entry *);
 bool bundle_journal_finish(struct bundle_writer *, const struct names *, uint32_t shard, bundle_emit *, void *context);
@@ -66,8 +67,8 @@ struct bundle {
 	uint32_t groups_count;
 	const struct bundle_group *groups;
 };
-/* False: can't be read (not protobuf, a newer version, columns that don't match, a second, ledger, bin or name that can't be). What is
- * true is safe to apply: clock_ms 0..2^32 s, shards > 0, ledger < LEDGERS, bin one of its ledger. */
+/* False: can't be read (not protobuf, a newer version, columns that don't match, a second, ledger, bin or name that can't
+ * be). What is true is safe to apply: clock_ms 0..2^32 s, shards > 0, ledger < LEDGERS, bin one of its ledger. */
 bool bundle_read(struct bundle_reader *, struct str bytes, struct bundle *out);
 
 struct bundle_journal {
@@ -75,7 +76,7 @@ struct bundle_journal {
 	uint32_t names_count;
 	const struct str *names;
 	uint32_t entries_count;
-	const struct response_entry *entries;   /* .fact.touchpoint is an index into names: translate before refill (but of a tomb: it has none) */
+	const struct response_entry *entries;   /* .fact.touchpoint is an index into names: translate it before refill; a tomb has none */
 };
 bool bundle_read_journal(struct bundle_reader *, struct str bytes, struct bundle_journal *out);
 

@@ -1,6 +1,7 @@
 /*
- * What the files of `bundle` share: the writer's columns. A part holds at most BUNDLE_BYTES_MAX bytes and each cell or entry costs two
- * bytes at least, so the columns have their full size from the start; memory that is never written to costs nothing.
+ * What the files of `bundle` share: the writer's columns. A part holds at most BUNDLE_BYTES_MAX bytes and each cell or
+ * entry costs two bytes at least, so the columns have their full size from the start; memory that is never written to costs
+ * nothing.
  */
 #ifndef BUNDLE_PRIV_H
 #define BUNDLE_PRIV_H

@@ -1,12 +1,13 @@
 /*
  * What the files of `response` share: the packed entry, the table that holds it, the log that takes changes back.
  *
- *   tags     group g:  [t0 t1 ... t14 | n]   t: 0 = free, else 8 bits of the key's hash;  n: entries at home here that live further on
+ *   tags     group g:  [t0 t1 ... t14 | n]   t: 0 = free, else 8 bits of the key;  n: entries that had to go past this group
  *   entries  group g:  [e0 e1 ... e14]
  *
- * A key's home is the group that its hash scales to (no power of two needed; doubling keeps the order, so growth reads and writes in
- * sequence). It lies in the first group from there on that had room; every group it passed counts it in n. So a lookup ends at the first
- * group with n = 0, and an entry can be taken out without leaving a trace: churn never wears the table down. n sticks at 255.
+ * A key's home is the group that its hash scales to (no power of two needed; doubling keeps the order, so growth reads and
+ * writes in sequence). It lies in the first group from there on that had room; every group it passed counts it in n. So a
+ * lookup ends at the first group with n = 0, and an entry can be taken out without leaving a trace: churn never wears the
+ * table down. n sticks at 255.
  */
 #ifndef RESPONSE_PRIV_H
 #define RESPONSE_PRIV_H
@@ -119,7 +120,7 @@ static inline uint64_t table_following(const struct response_table *table, uint6
 
 static inline bool table_expired(const struct response_table *table, const struct packed *entry)
 {
-	/* Seen at 0: judged before there was any clock, as deletions are that a replay begins with. Their age is not known: they stay. */
+	/* Seen at 0: judged before there was any clock, as deletions are that a replay begins with. Of no known age, they stay. */
 	return entry->seen != 0 && (int64_t)table->now_s - (int64_t)entry->seen > table->horizon_s;
 }
 

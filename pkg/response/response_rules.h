@@ -1,5 +1,6 @@
 /*
- * What an event does to what is known of its response. Pure, and inline: this is the hot path, and through memory it costs twice.
+ * What an event does to what is known of its response. Pure, and inline: this is the hot path, and through memory it costs
+ * twice.
  */
 #ifndef RESPONSE_RULES_H
 #define RESPONSE_RULES_H
@@ -59,8 +60,8 @@ static inline enum response_outcome rules_upsert(const struct response_entry *ol
 	return RESPONSE_DUPLICATE;
 }
 
-/* old: what is known; if nothing is: no version, no bin, no flags. *next is what will be known. A DUPLICATE may still raise the
- * version (what lies between the two is older than this one) or make a tomb one for good. */
+/* old: what is known; if nothing is: no version, no bin, no flags. *next is what will be known. A DUPLICATE may still raise
+ * the version (what lies between the two is older than this one) or make a tomb one for good. */
 static inline enum response_outcome rules_decide(const struct response_entry *old, bool known, uint32_t now_s,
 						 const struct response_event *event, struct response_entry *next)
 {

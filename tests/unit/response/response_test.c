@@ -362,6 +362,41 @@ static void refill_brings_entries_back_and_later_ones_win(void **state)
 	response_destroy(table);
 }
 
+/* A full table evicts for a judge what a refill brings back, newer, before the abort: the journal's word stands. */
+static void rollback_leaves_what_a_refill_brought_since(void **state)
+{
+	struct response_table *table = table_of(10);
+	unsigned a = response_open(table), b = response_open(table);
+	for (uint64_t i = 0; i < 10; i++)
+		judge(table, a, 100 + (uint32_t)i, i, 9);
+	response_mark(table), response_commit(table);
+	judge(table, b, 200, 100, 9);   /* there is one group only: response 0 goes */
+	assert_int_equal(response_stats(table).evictions, 1);
+	struct response_entry newer = {.key = key_of(0), .updated_ms = NONE, .content = 2, .seen = 150, .fact = {5, 7, 0, 2}};
+	response_refill(table, a, 200, &newer);
+	response_rollback(table);
+	assert_int_equal(judge(table, a, 200, 0, 2).outcome, RESPONSE_DUPLICATE);
+	assert_int_equal(judge(table, b, 200, 100, 9).outcome, RESPONSE_NEW);
+	assert_true(response_stats(table).entries <= 10);
+	response_destroy(table);
+}
+
+static void rollback_after_a_drop_brings_nothing_of_it_back(void **state)
+{
+	struct response_table *table = table_of(10);
+	unsigned a = response_open(table), b = response_open(table);
+	for (uint64_t i = 0; i < 10; i++)
+		judge(table, i ? b : a, 100 + (uint32_t)i, i, 9);
+	response_mark(table), response_commit(table);
+	judge(table, b, 200, 100, 9);   /* evicts a's */
+	response_drop(table, a);
+	response_rollback(table);
+	assert_int_equal(response_stats(table).entries, 9);
+	response_drop(table, b);
+	assert_int_equal(response_stats(table).entries, 0);
+	response_destroy(table);
+}
+
 static void undo_room_is_told_before_it_is_needed(void **state)
 {
 	struct response_options options = {.max = 10, .horizon_ms = 1000};
@@ -391,6 +426,8 @@ int main(void)
 		cmocka_unit_test(rollback_spares_a_slot_that_came_again),
 		cmocka_unit_test(rollback_takes_both_segments_back_and_commit_keeps_the_older),
 		cmocka_unit_test(refill_brings_entries_back_and_later_ones_win),
+		cmocka_unit_test(rollback_leaves_what_a_refill_brought_since),
+		cmocka_unit_test(rollback_after_a_drop_brings_nothing_of_it_back),
 		cmocka_unit_test(undo_room_is_told_before_it_is_needed),
 	};
 	return cmocka_run_group_tests_name("response/response", tests, NULL, NULL);
