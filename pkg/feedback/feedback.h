@@ -7,6 +7,19 @@
  * comparing 16 bytes of `"key":` at once. jansson is the judge in the tests, except where it leaves the RFC (1e400, integers over
  * 64 bits, NUL in member names, a raw NUL after a number): there the RFC stands.
  *
+ * What is judged, in this order, the first fault is the reason: size; the text (not_json, not_utf8, too_deep: whichever the pass meets
+ * first); not_object; id; op; updated; kind; and of an upsert time, score (class and sentiment of a post), touchpoint, comment,
+ * customer, dims. A deletion needs only its id, so its other members are not looked at. Half a surrogate pair (\ud800) is not_utf8.
+ *
+ *   id, touchpoint, customer   a string, or a whole number: its digits. Touchpoint and customer: null or "" is none
+ *   time, updated              a string as feedback_time takes it, or a number of any form. `updated`: null is none
+ *   kind                       a ledger's name, or "transactional", which is a survey; null: the mapping's
+ *   score                      a number equal to a whole one (9, 9.0, 9e0), or that in a string; null is a bad score
+ *   class, else sentiment      only of posts: a string; a number, from 0.05 positive, to -0.05 negative (VADER's convention)
+ *   dims                       an object of strings; numbers and booleans are kept as they are written, null is none, the first 16
+ *                              names count. A member that is mapped to a field of its own is no dim
+ *   op                         "upsert" (null, absent) or "delete"
+ *
  * The decoder knows no clock: whether a time is late or in the future is the intake's decision.
  */
 #ifndef FEEDBACK_H
@@ -94,19 +107,22 @@ struct feedback {
 struct feedback_mapping {
 	const char *path[FEEDBACK_FIELDS];
 	enum ledger ledger;      /* when the message says no kind */
-	size_t bytes_max;        /* a larger message is too_large; at most 16 MiB */
-	unsigned depth_max;      /* nesting; 0: 64 */
+	size_t bytes_max;        /* a larger message is too_large; at most 16 MiB; 0: 1 MiB */
+	unsigned depth_max;      /* nesting, the message itself is 1; at most 512; 0: 64 */
 };
 
 struct feedback_decoder;
 
-NODISCARD struct feedback_decoder *feedback_create(const struct feedback_mapping *, struct err *);   /* two fields on one path: error */
-void feedback_destroy(struct feedback_decoder *);
+/* Owned by one thread. Error: a path that is no path, two fields on one path or one inside the other (only `dims` may hold others),
+ * no id or time. */
+NODISCARD struct feedback_decoder *feedback_create(const struct feedback_mapping *, struct err *);
+void feedback_destroy(struct feedback_decoder *);   /* NULL is fine */
 enum feedback_reason feedback_decode(struct feedback_decoder *, struct str message, struct feedback *out);
 void feedback_reset(struct feedback_decoder *);   /* gives the scratch memory of decoded strings back, once a batch */
 
-/* Time in any form that tools send: RFC 3339 with any offset (also "YYYY-MM-DD HH:MM:SS" with offset or Z), epoch s, ms or us as
- * digits (told apart by size: < 1e11 s, < 1e14 ms, else us; fraction of seconds allowed). Years 1970 to 2262. */
+/* Time in any form that tools send: RFC 3339 with any offset (also "YYYY-MM-DD HH:MM:SS" with offset or Z, and +hhmm), epoch s, ms or
+ * us as digits (told apart by size: < 1e11 s, < 1e14 ms, else us; a fraction is allowed). Finer than a millisecond is cut, a leap
+ * second is the first of the next day. Years 1970 to 2262. */
 bool feedback_time(struct str text, int64_t *ms);
 
 #endif

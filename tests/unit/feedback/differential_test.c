@@ -107,8 +107,7 @@ static void put_value(struct text *to, int depth)
 		"\"2024-12-31T23:59:60Z\"", "\"2024-06-30T18:59:60-05:00\"", "\"2024-01-01T24:00:00Z\"", "\"2262-12-31T23:59:59Z\"",
 		"\"2263-01-01T00:00:00Z\"", "\"1970-01-01T00:00:00+00:01\"", "\"2024-01-01T00:00:00\"", "\"2024-01-01\"", "\"2024-01-01T00:00:00.Z\"",
 		"\"\\u0039\"", "\"soc\\u0069al\"", "\"a\\nb\\\"c\\\\d\\/e\\b\\f\\r\\t\"", "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\u0000\"",
-		"\"Gr\xC3\xBC\xC3\x9F"
-		"e aus K\xC3\xB6ln, sehr sch\xC3\xB6n\"",
+		"\"Gr\xC3\xBC\xC3\x9Fle aus K\xC3\xB6ln, sehr sch\xC3\xB6n\"",
 		"\"\xE3\x81\x82\xE3\x82\x8A\xE3\x81\x8C\xE3\x81\xA8\xE3\x81\x86\xF0\x9F\x98\x80\"",
 		"\"The agent was friendly, the queue was long, and nobody told us why it took an hour.\"",
 	};
