@@ -14,7 +14,7 @@ static const char *fail(struct feedback_decoder *d, enum feedback_reason fault)
 
 static inline const char *skip_space(const char *p)
 {
-	while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
+	while (unlikely((unsigned char)*p <= ' ') && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
 		p++;
 	return p;
 }
@@ -260,7 +260,8 @@ static const char *read_name(struct feedback_decoder *d, const char *p, struct n
 	if (unlikely(token == TOKEN_ESCAPED))
 		out->name = text_decode(d, out->name);
 	out->target = find_child(node, out->name);
-	out->name_mark = name_mark(out->name);
+	if (out->target == TARGET_DIM)
+		out->name_mark = name_mark(out->name);
 	if (step && token == TOKEN_TEXT)
 		node_learn(step, from, p, out->name, out->target);
 	return p;
@@ -309,12 +310,9 @@ static const char *read_node(struct feedback_decoder *d, const char *p, struct n
 	return p;
 }
 
-static const char *read_member(struct feedback_decoder *d, const char *p, const struct member *member)
+static const char *read_dim(struct feedback_decoder *d, const char *p, const struct member *member)
 {
-	struct value unused, *value = &unused;
-	if (member->target != TARGET_DIM)
-		return read_node(d, p, &d->nodes[member->target - TARGET_NODE]);
-	value = dim_place(d, member);
+	struct value unused, *value = dim_place(d, member);
 	return read_value(d, p, value ? value : &unused);
 }
 
@@ -342,24 +340,31 @@ static const char *read_object(struct feedback_decoder *d, const char *p, struct
 		step = last;
 	}
 	for (;;) {
+		uint32_t target = step->target;
+		const char *from = p;
+		const struct step *met = step;
 		if (likely(step_matches(p, step))) {
-			member.target = step->target;
-			member.name = (struct str){p + step->name_at, step->name_len};
-			member.name_mark = step->name_mark;
 			p += step->len;
 		} else {
 			p = read_name(d, p, node, step == last ? NULL : step, p == open, &member);
 			if (unlikely(p == NULL))
 				return NULL;
+			target = member.target;
+			met = NULL;
 			missed++;
 		}
 		step += step != last;
-		if (likely(member.target <= TARGET_UNMAPPED))
-			p = read_value(d, p, &d->values[member.target]);
-		else if (member.target == TARGET_END)
+		if (likely(target <= TARGET_UNMAPPED)) {
+			p = read_value(d, p, &d->values[target]);
+		} else if (target == TARGET_DIM) {
+			if (likely(met != NULL))
+				member = (struct member){target, {from + met->name_at, met->name_len}, met->name_mark};
+			p = read_dim(d, p, &member);
+		} else if (target == TARGET_END) {
 			break;
-		else
-			p = read_member(d, p, &member);
+		} else {
+			p = read_node(d, p, &d->nodes[target - TARGET_NODE]);
+		}
 		if (unlikely(p == NULL))
 			return NULL;
 	}
