@@ -10,7 +10,7 @@ const struct option_row intake_options[] = {
 	 "threads that read the input, each with its own consumer and transactional producer", 0},
 	{"commit_interval", OPTION_DURATION, OFFSET(commit_interval_ms), "100ms", 10, 10000, NULL,
 	 "how often what was read is committed: the largest part of the delay from Kafka to Redis", 0},
-	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 3600e3, NULL,
+	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 600e3, NULL,
 	 "feedback dated further ahead of our clock goes to the dead letters", 0},
 	{"id_key_file", OPTION_TEXT, OFFSET(id_key_file), NULL, 0, 0, NULL,
 	 "file with the secret under which response and customer ids are hashed; the same for the whole deployment", 0},
