@@ -33,6 +33,7 @@ struct watcher {
 	pthread_mutex_t lock;             /* of closing */
 	atomic_bool drain, caught_up;
 	int64_t last_second_ns;
+	uint64_t clamped;
 	char topic[KAFKA_TOPIC_NAME_BYTES];
 };
 
@@ -135,6 +136,9 @@ static bool restore(struct watcher *w, struct watch_part *part, struct store *st
 			watch_restored(part->watch, (struct watch_position){low->log_ms, low->offset});
 			log_info("partition %" PRId32 ": %" PRIu64 " touchpoints restored, going on behind offset %" PRId64,
 				 part->partition, r.fields, low->offset);
+			if (watch_memory(part->watch).missed)
+				log_warn("partition %" PRId32 ": %" PRIu64 " windows were not in the checkpoint (the configured windows or a "
+					 "zone changed): they begin empty", part->partition, (uint64_t)watch_memory(part->watch).missed);
 			return true;
 		}
 		if (out == STORE_RESTORE_NONE)
@@ -345,11 +349,16 @@ static void each_second(struct watcher *w)
 		struct window_memory memory = watch_memory(part->watch);
 		sum.bytes += memory.bytes;
 		sum.slots += memory.slots;
+		sum.clamped += memory.clamped;
 		due += watch_due(part->watch, now_ms);
 		int64_t log_ms = watch_position(part->watch).log_ms;
 		if (log_ms)
 			metrics_put(w->shard, METRIC_LOG_LAG_SECONDS, part->label, (double)(now_ms - log_ms) / 1000);
 	}
+	if (sum.clamped > w->clamped)
+		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were rebuilt from lacks its beginning",
+			 sum.clamped - w->clamped);
+	w->clamped = sum.clamped;
 	metrics_put(w->shard, METRIC_SLOTS, METRIC_ONLY, (double)sum.slots);
 	metrics_put(w->shard, METRIC_WINDOW_BYTES, METRIC_ONLY, (double)sum.bytes);
 	metrics_put(w->shard, METRIC_PUBLISH_BACKLOG, METRIC_ONLY, due);

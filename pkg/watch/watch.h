@@ -8,7 +8,7 @@
  * Publishing is pulled: the publisher brings an empty batch, the watch fills it with the touchpoints that are most overdue, in the
  * state of this moment. Nothing queues, a slow Redis stretches everybody's pace evenly, and the newest value always wins.
  * A hash is due at its first change after quiet at once, then at most every max(100 ms, window / 3600); a change is also a pane that
- * leaves. All is due once every `refresh` (which heals what Redis lost unseen and renews TTLs).
+ * leaves. A series goes along when a pane of it has ended, with thousands of touchpoints less often. All is due once every `refresh` (which heals what Redis lost unseen and renews TTLs).
  *
  * Checkpoints are staggered: touchpoints wait in the order in which they first changed since their last one. `low` is the position
  * from which a new owner has to read: what it was before the first change that no checkpoint holds. A touchpoint restored from a
