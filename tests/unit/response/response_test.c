@@ -370,9 +370,10 @@ static void rollback_leaves_what_a_refill_brought_since(void **state)
 	for (uint64_t i = 0; i < 10; i++)
 		judge(table, a, 100 + (uint32_t)i, i, 9);
 	response_mark(table), response_commit(table);
-	judge(table, b, 200, 100, 9);   /* there is one group only: response 0 goes */
+	judge(table, b, 200, 100, 9); /* there is one group only: response 0 goes */
 	assert_int_equal(response_stats(table).evictions, 1);
-	struct response_entry newer = {.key = key_of(0), .updated_ms = NONE, .content = 2, .seen = 150, .fact = {5, 7, 0, 2}};
+	struct response_entry newer = {
+		.key = key_of(0), .updated_ms = NONE, .content = 2, .seen = 150, .fact = {5, 7, 0, 2}};
 	response_refill(table, a, 200, &newer);
 	response_rollback(table);
 	assert_int_equal(judge(table, a, 200, 0, 2).outcome, RESPONSE_DUPLICATE);
@@ -388,7 +389,7 @@ static void rollback_after_a_drop_brings_nothing_of_it_back(void **state)
 	for (uint64_t i = 0; i < 10; i++)
 		judge(table, i ? b : a, 100 + (uint32_t)i, i, 9);
 	response_mark(table), response_commit(table);
-	judge(table, b, 200, 100, 9);   /* evicts a's */
+	judge(table, b, 200, 100, 9); /* evicts a's */
 	response_drop(table, a);
 	response_rollback(table);
 	assert_int_equal(response_stats(table).entries, 9);
