@@ -132,13 +132,11 @@ static bool restore(struct watcher *w, struct watch_part *part, struct store *st
 	for (int tries = 0; tries < RESTORE_TRIES; tries++) {
 		r = (struct restoring){part->watch, 0, 0};
 		enum store_restore_outcome out = store_restore(store, &what, low, &part->token);
-		if (out == STORE_RESTORE_DONE && r.unreadable == 0) {
+		uint64_t missed = watch_memory(part->watch).missed;
+		if (out == STORE_RESTORE_DONE && r.unreadable == 0 && missed == 0) {
 			watch_restored(part->watch, (struct watch_position){low->log_ms, low->offset});
 			log_info("partition %" PRId32 ": %" PRIu64 " touchpoints restored, going on behind offset %" PRId64,
 				 part->partition, r.fields, low->offset);
-			if (watch_memory(part->watch).missed)
-				log_warn("partition %" PRId32 ": %" PRIu64 " windows were not in the checkpoint (the configured windows or a "
-					 "zone changed): they begin empty", part->partition, (uint64_t)watch_memory(part->watch).missed);
 			return true;
 		}
 		if (out == STORE_RESTORE_NONE)
@@ -146,8 +144,9 @@ static bool restore(struct watcher *w, struct watch_part *part, struct store *st
 		watch_destroy(part->watch);
 		part->watch = watch_create(&w->pipeline->setup.watch, pipeline_now(w->pipeline));
 		if (out == STORE_RESTORE_DONE) {
-			log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64 " touchpoints in the checkpoint can't be read; "
-				 "rebuilding from the tallies", part->partition, r.unreadable, r.fields);
+			log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64 " touchpoints in the checkpoint can't be read, %" PRIu64
+				 " windows are not in it (windows or zones were configured anew); rebuilding from the tallies",
+				 part->partition, r.unreadable, r.fields, missed);
 			return false;
 		}
 		usleep(100000);
