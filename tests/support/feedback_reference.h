@@ -415,7 +415,8 @@ static inline const char *reference_disagrees(struct feedback_decoder *decoder, 
 	enum feedback_reason reason = feedback_decode(decoder, (struct str){exact, text.len}, &got);
 	reference_decode(&ref, mapping, text);
 	const char *difference = reference_difference(&ref, reason, &got);
-	if (!difference && !ref.undecided && !ref.decimals && ref.tree && reason == FEEDBACK_OK) {
+	bool minus_zero = memmem(text.at, text.len, "-0", 2) != NULL;   /* jansson writes it as 0, a dim keeps it as it came */
+	if (!difference && !ref.undecided && !ref.decimals && !minus_zero && ref.tree && reason == FEEDBACK_OK) {
 		size_t len;
 		char *dump = json_dump(ref.tree, &len);
 		if (len <= 4096) {
