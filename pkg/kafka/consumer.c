@@ -116,11 +116,14 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 		return;
 	kafka_consumer_release(consumer);
 	if (consumer->rk != NULL) {
-		consumer->closing = true;
-		kafka_rebalance_serve(consumer);
-		rd_kafka_consumer_close(consumer->rk);   /* serves a last revocation */
+		if (consumer->member)
+			kafka_rebalance_leave(consumer);
 		rd_kafka_queue_destroy(consumer->queue);
-		rd_kafka_destroy(consumer->rk);
+		/*
+		 * Not rd_kafka_consumer_close(): a static member does not leave its group, so all that would do is rebalance callbacks, and
+		 * librdkafka 2.0 can hang for ever in answering one of them while it ends.
+		 */
+		rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	}
 	for (size_t i = 0; i < consumer->pending_count; i++)
 		rd_kafka_topic_partition_list_destroy(consumer->pending[i].list);

@@ -66,7 +66,6 @@ struct kafka_consumer {
 	size_t topics_count;
 	struct kafka_consumer_events events;
 	bool member;                       /* of a group; else a reader */
-	bool closing;
 
 	rd_kafka_message_t **messages;
 	size_t batch_max, messages_count;
@@ -102,8 +101,11 @@ bool kafka_part_pause(struct kafka_consumer *, struct kafka_part *, bool pause, 
 
 const rd_kafka_consumer_group_metadata_t *kafka_group_metadata(const struct kafka_group *);
 
+bool kafka_group_joined(const struct kafka_consumer *);   /* it has a generation */
+
 void kafka_rebalance_callback(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *consumer);
 void kafka_rebalance_serve(struct kafka_consumer *);   /* carries out what is pending, as far as the broker can be reached */
+void kafka_rebalance_leave(struct kafka_consumer *);   /* gives up all there is, before the end */
 void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
 
 /* ---- our topics ---- */

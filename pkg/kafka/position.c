@@ -228,6 +228,16 @@ static bool generation_read(const rd_kafka_consumer_group_metadata_t *metadata, 
 	return ok;
 }
 
+bool kafka_group_joined(const struct kafka_consumer *consumer)
+{
+	int32_t generation = -1;
+	rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(consumer->rk);
+	bool joined = metadata != NULL && generation_read(metadata, &generation) && generation >= 0;
+	if (metadata != NULL)
+		rd_kafka_consumer_group_metadata_destroy(metadata);
+	return joined;
+}
+
 struct kafka_group *kafka_consumer_group(struct kafka_consumer *consumer, struct err *err)
 {
 	rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(consumer->rk);

@@ -13,6 +13,8 @@
  * has already taken, without fetching them again (mended in 2.1). So after each rebalance they are sought to where we know we are.
  */
 
+#define LEAVE_WAIT_MS 5000   /* for librdkafka's own threads, and an answer of the broker that is on its way */
+
 /* ---- the partitions that we have ---- */
 
 uint32_t kafka_topic_index(const struct kafka_consumer *consumer, const char *name)
@@ -98,6 +100,18 @@ static void kept_seek(struct kafka_consumer *consumer)
 	}
 }
 
+/* Tells the caller and forgets them. */
+static void give_up(struct kafka_consumer *consumer, const struct kafka_partition *gone, size_t count, bool lost)
+{
+	const struct kafka_consumer_events *events = &consumer->events;
+	if (count > 0 && lost && events->lost != NULL)
+		events->lost(events->context, gone, count);
+	else if (count > 0 && events->revoked != NULL)
+		events->revoked(events->context, gone, count);
+	for (size_t i = 0; i < count; i++)
+		kafka_part_drop(consumer, gone[i].topic, gone[i].partition);
+}
+
 static void revoke(struct kafka_consumer *consumer, const struct kafka_rebalance *event)
 {
 	size_t count = 0;
@@ -108,17 +122,64 @@ static void revoke(struct kafka_consumer *consumer, const struct kafka_rebalance
 		if (kafka_part_find(consumer, topic, p->partition) != NULL)
 			gone[count++] = (struct kafka_partition){topic, p->partition};
 	}
-	const struct kafka_consumer_events *events = &consumer->events;
-	if (count > 0 && event->lost && events->lost != NULL)
-		events->lost(events->context, gone, count);
-	else if (count > 0 && events->revoked != NULL)
-		events->revoked(events->context, gone, count);
-	for (size_t i = 0; i < count; i++)
-		kafka_part_drop(consumer, gone[i].topic, gone[i].partition);
+	give_up(consumer, gone, count, event->lost);
 	free(gone);
-	if (!consumer->closing)
-		kept_seek(consumer);
+	kept_seek(consumer);
 	library_answer(consumer, false, event->list);
+}
+
+static void pending_drop(struct kafka_consumer *consumer)
+{
+	rd_kafka_topic_partition_list_destroy(consumer->pending[0].list);
+	memmove(consumer->pending, consumer->pending + 1, --consumer->pending_count * sizeof *consumer->pending);
+}
+
+/* Only for librdkafka's sake: nobody reads these partitions any more. */
+static void answer_pending(struct kafka_consumer *consumer)
+{
+	for (; consumer->pending_count > 0; pending_drop(consumer))
+		library_answer(consumer, consumer->pending[0].assign, consumer->pending[0].list);
+}
+
+/* Takes a batch for its events only; false: nothing was there. */
+static bool batch_drop(struct kafka_consumer *consumer, int timeout_ms)
+{
+	ssize_t n = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->messages, consumer->batch_max);
+	consumer->messages_count = n > 0 ? (size_t)n : 0;
+	kafka_consumer_release(consumer);
+	return n > 0;
+}
+
+/*
+ * librdkafka 2.0 aborts the program when a member ends between its first joining (it has a generation) and its first assignment (mended
+ * in 2.1): that moment is waited out.
+ */
+static void joining_wait(struct kafka_consumer *consumer)
+{
+	int64_t deadline_ms = kafka_now_ms() + LEAVE_WAIT_MS;
+	while (consumer->stats.rebalances == 0 && kafka_group_joined(consumer) && kafka_now_ms() < deadline_ms)
+		batch_drop(consumer, 10);
+}
+
+void kafka_rebalance_leave(struct kafka_consumer *consumer)
+{
+	bool lost = rd_kafka_assignment_lost(consumer->rk);
+	for (size_t i = 0; i < consumer->pending_count; i++)
+		lost |= consumer->pending[i].lost;
+	size_t count = consumer->parts_count;
+	struct kafka_partition *gone = must_array(count + 1, sizeof *gone);
+	for (size_t i = 0; i < count; i++)
+		gone[i] = (struct kafka_partition){consumer->parts[i].topic, consumer->parts[i].partition};
+	give_up(consumer, gone, count, lost);
+	free(gone);
+
+	joining_wait(consumer);
+	/* librdkafka does not end while an answer is due, so every event that is still on its way gets one. */
+	answer_pending(consumer);
+	rd_kafka_unsubscribe(consumer->rk);
+	int64_t deadline_ms = kafka_now_ms() + LEAVE_WAIT_MS;
+	while ((batch_drop(consumer, 0) || consumer->pending_count > 0) && kafka_now_ms() < deadline_ms)
+		answer_pending(consumer);
 }
 
 /* Says where the caller wants to begin; false: the committed offsets are not to be had yet. */
@@ -179,16 +240,15 @@ void kafka_rebalance_serve(struct kafka_consumer *consumer)
 {
 	while (consumer->pending_count > 0) {
 		struct kafka_rebalance *event = &consumer->pending[0];
-		/* An assignment that was lost before it was carried out, or that comes as we leave, is not begun. */
-		bool moot = consumer->closing || (consumer->pending_count > 1 && consumer->pending[1].lost);
+		/* An assignment that was lost before it was carried out is not begun. */
+		bool moot = consumer->pending_count > 1 && consumer->pending[1].lost;
 		if (event->assign && moot)
 			library_answer(consumer, true, event->list);
 		else if (event->assign && !assign(consumer, event))
 			return;
 		else if (!event->assign)
 			revoke(consumer, event);
-		rd_kafka_topic_partition_list_destroy(event->list);
-		memmove(consumer->pending, consumer->pending + 1, --consumer->pending_count * sizeof *consumer->pending);
+		pending_drop(consumer);
 	}
 }
 
@@ -202,10 +262,7 @@ void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka
 		.list = rd_kafka_topic_partition_list_copy(list),
 	};
 	consumer->stats.rebalances++;
-	if (consumer->closing)
-		kafka_rebalance_serve(consumer);   /* within rd_kafka_consumer_close(), which waits for the answer */
-	else
-		rd_kafka_queue_yield(consumer->queue);   /* a poll that waits for a record ends */
+	rd_kafka_queue_yield(consumer->queue);   /* a poll that waits for a record ends */
 }
 
 /* ---- offsets that are gone ---- */

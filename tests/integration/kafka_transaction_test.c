@@ -19,14 +19,14 @@ static void only_committed_records_are_read(void **state)
 	assert_ok(kafka_producer_begin(producer, &err) == KAFKA_DONE, err);
 	broker_send(producer, topic, 0, 10, 10);
 	assert_ok(kafka_producer_commit(producer, WAIT_MS, &err) == KAFKA_DONE, err);
-	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_STABLE, values, 100), 0, 20);
+	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_HIGH, values, 100), 0, 20);
 
 	/* the last thing in the log is aborted: the end must be found although no record lies there */
 	assert_ok(kafka_producer_begin(producer, &err) == KAFKA_DONE, err);
 	broker_send(producer, topic, 0, 2000, 10);
 	assert_ok(kafka_producer_flush(producer, WAIT_MS, &err) == KAFKA_DONE, err);
 	assert_ok(kafka_producer_abort(producer, WAIT_MS, &err) == KAFKA_DONE, err);
-	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_STABLE, values, 100), 0, 20);
+	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_HIGH, values, 100), 0, 20);
 	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_HIGH, values, 100), 0, 20);
 	kafka_producer_close(producer);
 }
@@ -244,7 +244,7 @@ static void a_record_too_large_aborts_and_the_producer_goes_on(void **state)
 	assert_ok(kafka_producer_commit(producer, WAIT_MS, &err) == KAFKA_DONE, err);
 	kafka_producer_close(producer);
 	free(large);
-	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_STABLE, values, 10), 0, 1);
+	assert_sequence(values, broker_read(&options, topic, 0, KAFKA_UNTIL_HIGH, values, 10), 0, 1);
 }
 
 int main(void)
