@@ -26,7 +26,7 @@ static void reload(const char *path, struct config *config)
 		if (changes.at[i].live)
 			log_info("%s: applied", changes.at[i].text);
 		else
-			log_warn("%s: needs a restart", changes.at[i].text);
+			log_warn("%s", changes.at[i].text);
 	}
 	if (changes.count == 0)
 		log_info("%s read again: nothing changed", path);

@@ -342,7 +342,7 @@ static void step(struct lane *lane)
 	kafka_consumer_release(lane->consumer);
 	lane_commit_check(lane);
 	lane_refill_step(lane);
-	if (lane->commit_state == COMMIT_NONE && due(lane, os_monotonic_ns()))
+	if (!lane->give_up && lane->commit_state == COMMIT_NONE && due(lane, os_monotonic_ns()))
 		lane_commit_begin(lane);
 	each_second(lane);
 }
@@ -370,6 +370,7 @@ static void *lane_main(void *context)
 	if (init_producer(lane))
 		while (!atomic_load(&lane->stop) && !lane->give_up)
 			step(lane);
+	lane_commit_wait(lane);   /* to settle it takes the consumer, which may be fenced and so closes without a revocation */
 	if (!lane->give_up)
 		lane_commit_all(lane);
 	lane_refill_stop(lane);
@@ -378,7 +379,7 @@ static void *lane_main(void *context)
 	pthread_mutex_unlock(&lane->lock);
 	kafka_consumer_close(lane->consumer);   /* revoked() is called for what is left */
 	lane->consumer = NULL;
-	lane_commit_wait(lane);
+	must(lane->commit_state == COMMIT_NONE);
 	report_counts(lane);
 	pthread_mutex_lock(&lane->figures_lock);
 	lane->figures = (struct pipeline_figures){lane->counts, lane->commits, lane->aborts, 0, true};

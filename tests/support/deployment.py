@@ -1,5 +1,5 @@
 """A private Redis and instances of `corridor run`, for the end-to-end tests: start, kill, pause, ask, and say what they logged."""
-import json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
+import json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, traceback, urllib.error, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CORRIDOR = os.environ.get("CORRIDOR") or os.path.join(ROOT, os.environ.get("BUILD", "build"), "corridor")
@@ -232,3 +232,22 @@ class Deployment:
         until(seconds, lambda: missing() is None, 0.2)
         why = missing()
         assert why is None, f"not caught up after {seconds} s: {why}"
+
+
+def run_cases(cases):
+    """Runs each (or those named in the arguments), speaks TAP, ends the process. A case is a function; its docstring says what it shows,
+    what it returns is said beside it."""
+    cases = [case for case in cases if case.__name__ in sys.argv[1:] or len(sys.argv) == 1]
+    failed, began = 0, time.monotonic()
+    print(f"1..{len(cases)}")
+    for number, case in enumerate(cases, 1):
+        started, said = time.monotonic(), None
+        try:
+            said = case()
+            verdict = "ok"
+        except Exception:
+            verdict, failed = "not ok", failed + 1
+            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
+        print(f"{verdict} {number} - {case.__doc__} ({f'{said}; ' if said else ''}{time.monotonic() - started:.0f} s)", flush=True)
+    print(f"# {time.monotonic() - began:.0f} s")
+    sys.exit(1 if failed else 0)

@@ -116,6 +116,11 @@ def name(value):
     return str(value)
 
 
+def touchpoint_name(value):
+    """What is longer than 200 bytes is cut between two characters."""
+    return name(value).encode()[:200].decode(errors="ignore")
+
+
 def score(event, ledger):
     """The bin, or None: the event has no score member."""
     if ledger == "social":
@@ -164,7 +169,7 @@ def read(raw):
         raise Rejected("no_time")
     time = time_ms(event["time"])
     bin_ = score(event, kind)
-    touchpoint = name(event.get("touchpoint"))
+    touchpoint = touchpoint_name(event.get("touchpoint"))
     if not isinstance(event.get("comment"), (str, type(None))) or not isinstance(event.get("dims"), (dict, type(None))):
         raise Rejected("bad_type")
     name(event.get("customer"))

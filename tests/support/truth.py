@@ -4,7 +4,7 @@ import bisect, os, re, sys, time
 from zoneinfo import ZoneInfo
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import recount
+import deployment, kafka_client, recount
 
 WINDOWS = ("5m", "1h", "24h", "7d", "today")
 
@@ -113,19 +113,35 @@ def must_agree(redis, prefix, truth, seconds=30, steady=2, age_max=30):
 
 # ---- own-shape messages read back from Kafka ----
 
-def counted(messages, letters):
+REACH, SKEW = 7 * 86400000, 60000
+
+
+def misjudged(message, updated, fact, reason):
+    """What is wrong with how a well-formed message was judged by its dates, or None. The clock was between its sending and now."""
+    sent, now, slack = message.timestamp, int(time.time() * 1000), 2000
+    newest = max(d for d in (updated, fact and fact[0], 0) if d is not None)
+    if reason == "late":
+        return None if fact and fact[0] < now - REACH else "not late"
+    if reason == "future":
+        return None if newest > sent + SKEW - slack else "not in the future"
+    if reason:
+        return "a good message"
+    return "late" if fact and fact[0] < sent - REACH - slack else "in the future" if newest > now + SKEW else None
+
+
+def counted(messages, letters, copies=1):
     """(facts, problems): the newest version of each response in `messages` (of several topics), without the dead letters; events of a
     response are those of its partition in their order. problems: what went to the dead letters and should not have, or the other way,
-    or twice, or with other bytes."""
-    problems, dead, responses = [], {}, {}
+    or not `copies` times, or with other bytes."""
+    problems, dead, responses, times = [], {}, {}, {}
     for letter in letters:
         if not isinstance(letter.headers, dict):
             problems.append(f"dead letter at {letter.offset} has the headers {letter.headers!r}")
             continue
         origin = (letter.headers["topic"], int(letter.headers["partition"]), int(letter.headers["offset"]))
-        if origin in dead:
-            problems.append(f"{origin} is twice in the dead letters")
+        times[origin] = times.get(origin, 0) + 1
         dead[origin] = letter
+    problems += [f"{origin} is {n} times in the dead letters, not {copies}" for origin, n in times.items() if n != copies]
     for m in sorted(messages, key=lambda m: (m.topic, m.partition, m.offset)):
         letter = dead.pop((m.topic, m.partition, m.offset), None)
         reason = letter and letter.headers["reason"]
@@ -134,14 +150,26 @@ def counted(messages, letters):
         try:
             identity, updated, fact = recount.read(m.value or b"")
         except recount.Rejected as rejected:
-            if reason != rejected.reason:
+            # Bytes that are neither: one pass over them says what it meets first.
+            if reason != rejected.reason and (reason, rejected.reason) != ("not_json", "not_utf8"):
                 problems.append(f"{m.topic}:{m.partition}:{m.offset}: expected {rejected.reason}, found {reason}: {m.value!r}")
             continue
+        wrong = misjudged(m, updated, fact, reason)
+        if wrong:
+            problems.append(f"{m.topic}:{m.partition}:{m.offset}: found {reason or 'counted'}, but it is {wrong}: {m.value!r}")
         if letter is None:
             response = responses.setdefault((m.topic, m.partition, identity), recount.Response())
             response.delete(updated) if fact is None else response.upsert(updated, fact)
-        elif reason not in ("late", "future"):
-            problems.append(f"{m.topic}:{m.partition}:{m.offset}: a good message is a dead letter: {reason}: {m.value!r}")
     problems += [f"a dead letter of nothing that was sent: {origin}" for origin in dead]
     facts = [(r.fact[2], r.fact[1], r.fact[0], r.fact[3]) for r in responses.values() if r.fact and r.fact[3] is not None]
     return facts, problems
+
+
+def must_agree_with_kafka(d, copies=1, **how):
+    """Redis against what the deployment's input topics hold, dead letters included. Returns (facts, a word on how much that was)."""
+    messages = [m for source in d.sources for m in kafka_client.read_topic(deployment.BROKERS, source["topic"])]
+    letters = kafka_client.read_topic(deployment.BROKERS, f"{d.prefix}.dead-letters")
+    facts, problems = counted(messages, letters, copies)
+    assert not problems, f"{len(problems)} problems with dead letters:\n" + "\n".join("  " + p for p in problems[:20])
+    hashes = must_agree(d.redis, d.prefix, Truth(facts), **how)
+    return sorted(facts), f"{len(messages)} messages, {len(facts)} responses, {len(letters)} dead letters, {hashes} hashes"

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Several instances under load while they, the broker and Redis are killed, paused, emptied and restarted at random: in the end every number
+equals a recount of what Kafka holds, and every dead letter is there once. CORRIDOR_TEST_BROKERS names the broker, CORRIDOR_TEST_SEED repeats
+the order of what is done (not its timing), CORRIDOR_TEST_SECONDS how long it goes on (40)."""
+import os, random, re, signal, subprocess, sys, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import deployment, kafka_client, storm
+from truth import must_agree_with_kafka
+
+deployment.need_broker()
+SEED = int(os.environ.get("CORRIDOR_TEST_SEED") or time.time_ns() % 1000000)
+SECONDS = int(os.environ.get("CORRIDOR_TEST_SECONDS") or 40)
+PARTITIONS = 4
+
+
+class Chaos:
+    def __init__(self, d, seed):
+        self.d, self.dice, self.done = d, random.Random(seed), []
+
+    def running(self):
+        return [i for i in self.d.instances.values() if i.alive()]
+
+    def pause(self, least, most):
+        time.sleep(self.dice.uniform(least, most))
+
+    def kill(self):
+        victim = self.dice.choice(self.running())
+        victim.kill()
+        self.pause(0, 2)
+        victim.start()
+
+    def term(self):
+        victim = self.dice.choice(self.running())
+        deployment.until(5, victim.said)   # before its first word it has no handler for signals yet
+        code, seconds = victim.stop()
+        assert code == 0, f"{victim.name}: exit code {code} after SIGTERM ({seconds:.1f} s)"
+        self.pause(0, 1)
+        victim.start()
+
+    def kill_all(self):
+        victims = self.running()
+        for victim in victims:
+            victim.kill()
+        for victim in victims:
+            victim.start()
+
+    def stop_broker(self):
+        deployment.broker("pause")
+        self.pause(0.3, 4)
+        deployment.broker("continue")
+
+    def stop_instance(self):
+        victim = self.dice.choice(self.running())
+        victim.signal(signal.SIGSTOP)
+        self.pause(0.2, 4)
+        victim.signal(signal.SIGCONT)
+
+    def empty_redis(self):
+        self.d.redis.call("FLUSHALL")
+
+    def kill_redis(self):
+        self.d.redis.kill()
+        self.pause(0, 3)
+        self.d.redis.start()
+
+    def third(self):
+        if "gamma" in self.d.instances and self.d.instances["gamma"].alive():
+            self.dice.choice([self.d.instances["gamma"].kill, self.d.instances["gamma"].stop])()
+        else:
+            self.d.start("gamma", intake={"lanes": 1})
+
+    def go_on(self, seconds):
+        acts = [self.kill, self.kill, self.term, self.stop_broker, self.stop_instance, self.empty_redis, self.kill_redis, self.third, self.kill_all]
+        until, queue = time.monotonic() + seconds, []
+        while time.monotonic() < until:
+            queue = queue or self.dice.sample(acts, len(acts))   # each of them, in any order
+            act = queue.pop()
+            began = time.monotonic()
+            act()
+            self.done.append(f"{act.__name__} {time.monotonic() - began:.1f}")
+            self.pause(0, 2.5)
+        print("# " + ", ".join(self.done), flush=True)
+
+    def settle(self):
+        for instance in self.d.instances.values():
+            if not instance.alive():
+                assert instance.process.returncode in (0, -9), f"{instance.name} ended by itself: {instance.process.returncode}"
+        for name in ("alpha", "beta"):
+            if not self.d.instances[name].alive():
+                self.d.instances[name].start()
+
+
+def generate(topic):
+    """Six and a half days of the synthetic feed up to now, within the time that the chaos takes."""
+    count = 600 * SECONDS
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 6.5 * 86400))
+    options = dict(count=count, seed=SEED, start=start, rate=f"{count / (6.5 * 86400):.6f}", touchpoints=24, duplicates=0.1, edits=0.2, deletions=0.05,
+                   partial=0.2, late=0.005, malformed=0.02, unmapped=0.01, disorder="10m", to="kafka", brokers=deployment.BROKERS, topic=topic)
+    options["rate-real"] = 600
+    return subprocess.Popen([deployment.CORRIDOR, "generate"] + [word for key, value in options.items() for word in (f"--{key}", str(value))],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def topics(producer, *names):
+    for name in names:
+        producer.create_topic(name, PARTITIONS)
+    return [{"topic": name} for name in names], {name: dict.fromkeys(range(PARTITIONS)) for name in names}
+
+
+def chaos(producer):
+    """kills, pauses, rebalances, an emptied Redis: every number is right in the end"""
+    sources, ends = topics(producer, "chaos.a", "chaos.b", "chaos.generated")
+    with deployment.Deployment("chaos", sources) as d:
+        feed = generate("chaos.generated")
+        wind = storm.Storm(producer, ["chaos.a", "chaos.b"], PARTITIONS, SEED, ids=6000)
+        wind.send_meanwhile(400 * SECONDS, 400)
+        d.start("alpha")
+        d.start("beta")
+        disorder = Chaos(d, SEED)
+        disorder.go_on(SECONDS)
+        wind.finish()
+        assert feed.wait(60) == 0, feed.stderr.read().decode()
+        disorder.settle()
+        d.wait_caught_up(ends)
+        aborts = sum(i.said(True).count(": transaction ") for i in d.instances.values())
+        return f"{must_agree_with_kafka(d)[1]}, {len(disorder.done)} blows, {aborts} transactions that failed"
+
+
+def zombie(producer):
+    """an instance that is paused until others took over: exact counts, and it joins again"""
+    sources, ends = topics(producer, "zombie.a", "zombie.b")
+    with deployment.Deployment("zombie", sources) as d:
+        wind = storm.Storm(producer, ["zombie.a", "zombie.b"], PARTITIONS, SEED + 1)
+        d.start("alpha")
+        d.start("beta")
+        d.wait_ready()
+        wind.send_meanwhile(18000, 800)
+        time.sleep(2)
+        sleeper, other = d.instances["alpha"], d.instances["beta"]
+        sleeper.signal(signal.SIGSTOP)
+        paused = time.monotonic()
+        all_parts = PARTITIONS * len(sources)
+        assert deployment.until(30, lambda: len(other.metric("corridor_consumer_lag_messages")) == all_parts), "beta did not take over"
+        took_over = time.monotonic() - paused
+        time.sleep(max(0, 12 - took_over))
+        sleeper.signal(signal.SIGCONT)
+        wind.finish()
+        deployment.until(15, lambda: not sleeper.alive() or sleeper.metric("corridor_consumer_lag_messages"))
+        assert sleeper.alive() or sleeper.process.returncode == 1, f"the sleeper ended with {sleeper.process.returncode}"
+        assert sleeper.alive(), "the sleeper gave up:\n" + sleeper.said()
+        d.wait_caught_up(ends)
+        return f"taken over after {took_over:.0f} s; {must_agree_with_kafka(d)[1]}"
+
+
+def same_name(producer):
+    """an instance that is paused while another starts under its name: exact counts, and it gives way with a clear word"""
+    sources, ends = topics(producer, "double.a")
+    with deployment.Deployment("double", sources) as d:
+        wind = storm.Storm(producer, ["double.a"], PARTITIONS, SEED + 2)
+        d.start("alpha")
+        d.wait_ready()
+        wind.send_meanwhile(8000, 800)
+        time.sleep(2)
+        sleeper = d.instances.pop("alpha")
+        sleeper.signal(signal.SIGSTOP)
+        try:
+            d.instances["alpha"] = deployment.Instance(d.folder, "alpha-again", d.yaml("alpha"))
+            d.start("alpha")
+            d.wait_ready()
+            time.sleep(2)
+            sleeper.signal(signal.SIGCONT)
+            wind.finish()
+            d.wait_caught_up(ends)
+            assert deployment.until(30, lambda: not sleeper.alive()), "the sleeper goes on:\n" + sleeper.said()
+            assert sleeper.process.returncode == 1, f"the sleeper ended with {sleeper.process.returncode}:\n" + sleeper.said()
+            assert re.search("another instance runs .*under (the|this) name", sleeper.said()), sleeper.said()
+            return must_agree_with_kafka(d)[1]
+        finally:
+            if sleeper.alive():
+                sleeper.kill()
+
+
+def main():
+    print(f"# seed {SEED} (CORRIDOR_TEST_SEED)", flush=True)
+    producer = kafka_client.Client(deployment.BROKERS, linger_ms=5)
+    cases = []
+    for case in (chaos, zombie, same_name):
+        def run(case=case):
+            return case(producer)
+        run.__doc__, run.__name__ = case.__doc__, case.__name__
+        cases.append(run)
+    deployment.run_cases(cases)
+
+
+if __name__ == "__main__":
+    main()
