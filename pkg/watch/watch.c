@@ -6,9 +6,9 @@
 const struct option_row watch_options[] = {
 	{"refresh", OPTION_DURATION, offsetof(struct watch_options, refresh_ms), "10s", 1000, 600e3, NULL,
 	 "everything is written to Redis this often per 10,000 touchpoints: heals what Redis lost unseen", 0},
-	{"checkpoint", OPTION_DURATION, offsetof(struct watch_options, checkpoint_ms), "10s", 100, 600e3, NULL,
+	{"checkpoint", OPTION_DURATION, offsetof(struct watch_options, checkpoint_ms), "30s", 100, 600e3, NULL,
 	 "a change of the windows is in the checkpoint after this: what a restart has to read again", 0},
-	{"cpu_max", OPTION_NUMBER, offsetof(struct watch_options, cpu_max), "0.25", 0.01, 1, NULL,
+	{"cpu_max", OPTION_NUMBER, offsetof(struct watch_options, cpu_max), "0.15", 0.01, 1, NULL,
 	 "share of one core that publishing may take; above it the pace stretches evenly", 0},
 	{0},
 };
