@@ -1,30 +1,37 @@
 #include "base/names.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/hash.h"
 #include "base/must.h"
 
-/* Texts live in blocks that are added as needed at interning a *new* name: bounded by count_max, so warm paths never allocate. */
-struct block {
-	struct block *next;
-	size_t used, size;
+/* A lookup touches two cache lines, the slot and the text: with ten thousand names in random order that is what it costs. Texts lie
+ * one behind the other in address space that is reserved for the most that may come and filled by the system page by page. */
+struct text {
+	uint32_t number, len;
 	char bytes[];
 };
 
-struct name {
-	uint64_t hash;
-	const char *at;
-	uint32_t len;
+struct slot {
+	uint32_t tag;    /* high half of the hash */
+	uint32_t text;   /* its place in units of 8 bytes + 1; 0: free */
 };
 
 struct names {
 	uint32_t count, count_max, mask;
 	size_t name_bytes_max;
-	struct name *list;
-	uint32_t *slots;   /* number + 1; 0 = free. Never more than half full. */
-	struct block *blocks;
+	uint64_t *hashes;      /* by number */
+	uint32_t *places;      /* by number */
+	struct slot *slots;    /* never more than half full */
+	char *texts;
+	size_t used, reserved; /* bytes */
 };
+
+static size_t text_bytes(size_t len)
+{
+	return (sizeof(struct text) + len + 7) & ~(size_t)7;
+}
 
 struct names *names_create(uint32_t count_max, size_t name_bytes_max)
 {
@@ -35,8 +42,13 @@ struct names *names_create(uint32_t count_max, size_t name_bytes_max)
 	names->count_max = count_max;
 	names->name_bytes_max = name_bytes_max;
 	names->mask = slots - 1;
-	names->list = must_array(count_max, sizeof *names->list);
+	names->hashes = must_array(count_max, sizeof *names->hashes);
+	names->places = must_array(count_max, sizeof *names->places);
 	names->slots = must_array(slots, sizeof *names->slots);
+	names->reserved = (count_max + (size_t)1) * text_bytes(name_bytes_max);
+	must(names->reserved / 8 < UINT32_MAX);
+	names->texts = mmap(NULL, names->reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	must(names->texts != MAP_FAILED);
 	return names;
 }
 
@@ -44,43 +56,44 @@ void names_destroy(struct names *names)
 {
 	if (names == NULL)
 		return;
-	for (struct block *b = names->blocks, *next; b; b = next) {
-		next = b->next;
-		free(b);
-	}
-	free(names->list);
+	munmap(names->texts, names->reserved);
+	free(names->hashes);
+	free(names->places);
 	free(names->slots);
 	free(names);
 }
 
-static uint32_t *slot_of(const struct names *names, struct str name, uint64_t hash)
+static struct text *text_at(const struct names *names, uint32_t place)
 {
-	uint32_t i = (uint32_t)(hash >> 32) & names->mask;
-	for (;; i = (i + 1) & names->mask) {
-		uint32_t *slot = &names->slots[i];
-		if (*slot == 0)
+	return (struct text *)(names->texts + (size_t)(place - 1) * 8);
+}
+
+static struct slot *slot_of(const struct names *names, struct str name, uint64_t hash)
+{
+	uint32_t tag = (uint32_t)(hash >> 32);
+	for (uint32_t i = (uint32_t)hash & names->mask;; i = (i + 1) & names->mask) {
+		struct slot *slot = &names->slots[i];
+		if (slot->text == 0)
 			return slot;
-		const struct name *known = &names->list[*slot - 1];
-		if (known->hash == hash && known->len == name.len && memcmp(known->at, name.at, name.len) == 0)
+		if (slot->tag != tag)
+			continue;
+		const struct text *known = text_at(names, slot->text);
+		if (known->len == name.len && memcmp(known->bytes, name.at, name.len) == 0)
 			return slot;
 	}
 }
 
-static const char *keep(struct names *names, struct str name)
+static uint32_t keep(struct names *names, struct str name)
 {
-	struct block *b = names->blocks;
-	if (b == NULL || b->size - b->used < name.len) {
-		size_t size = name.len > 16384 ? name.len : 16384;
-		b = must_alloc(sizeof *b + size);
-		b->size = size;
-		b->next = names->blocks;
-		names->blocks = b;
-	}
-	char *at = b->bytes + b->used;
+	uint32_t place = (uint32_t)(names->used / 8) + 1;
+	struct text *text = text_at(names, place);
+	names->used += text_bytes(name.len);
+	must(names->used <= names->reserved);
+	text->number = names->count;
+	text->len = (uint32_t)name.len;
 	if (name.len)
-		memcpy(at, name.at, name.len);
-	b->used += name.len;
-	return at;
+		memcpy(text->bytes, name.at, name.len);
+	return place;
 }
 
 /* Cut between code points: a continuation byte (10xxxxxx) never starts what is left out. */
@@ -98,21 +111,22 @@ uint32_t names_intern(struct names *names, struct str name)
 {
 	name = cut(name, names->name_bytes_max);
 	uint64_t hash = hash_bytes(name);
-	uint32_t *slot = slot_of(names, name, hash);
-	if (*slot)
-		return *slot - 1;
+	struct slot *slot = slot_of(names, name, hash);
+	if (slot->text)
+		return text_at(names, slot->text)->number;
 	if (names->count == names->count_max)
 		return NAMES_FULL;
-	names->list[names->count] = (struct name){hash, keep(names, name), (uint32_t)name.len};
-	*slot = ++names->count;
-	return names->count - 1;
+	*slot = (struct slot){(uint32_t)(hash >> 32), keep(names, name)};
+	names->hashes[names->count] = hash;
+	names->places[names->count] = slot->text;
+	return names->count++;
 }
 
 uint32_t names_find(const struct names *names, struct str name)
 {
 	name = cut(name, names->name_bytes_max);
-	uint32_t slot = *slot_of(names, name, hash_bytes(name));
-	return slot ? slot - 1 : NAMES_FULL;
+	const struct slot *slot = slot_of(names, name, hash_bytes(name));
+	return slot->text ? text_at(names, slot->text)->number : NAMES_FULL;
 }
 
 uint32_t names_count(const struct names *names)
@@ -123,11 +137,12 @@ uint32_t names_count(const struct names *names)
 struct str names_get(const struct names *names, uint32_t number)
 {
 	must(number < names->count);
-	return (struct str){names->list[number].at, names->list[number].len};
+	const struct text *text = text_at(names, names->places[number]);
+	return (struct str){text->bytes, text->len};
 }
 
 uint64_t names_hash(const struct names *names, uint32_t number)
 {
 	must(number < names->count);
-	return names->list[number].hash;
+	return names->hashes[number];
 }
