@@ -14,10 +14,10 @@
 #include "rivals.h"
 
 #define MESSAGES 2000
-#define BYTES    277
-#define STRIDE   384   /* simdjson wants 64 bytes behind a message */
-#define ROUNDS   60
-#define MEMBERS  9
+#define BYTES	 277
+#define STRIDE	 384 /* simdjson wants 64 bytes behind a message */
+#define ROUNDS	 60
+#define MEMBERS	 9
 
 struct corpus {
 	char *texts;
@@ -58,9 +58,14 @@ static void join(char *to, char (*parts)[160], unsigned n, bool shuffled)
 /* One response in eight has an escape in its comment, one in eight a letter that is not ASCII. */
 static void comment(char *to, unsigned len)
 {
-	static const char *const words[] = {"the", "queue", "was", "long", "but", "staff", "were", "kind", "and", "quick", "to", "help"};
-	unsigned at = (unsigned)sprintf(to, "%s", (const char *[]){"Said \\\"no\\\" ", "Gr\xC3\xBC\xC3\x9F""e ", "Well ", "So ", "Now ", "At the till ",
-							      "Again ", "Today "}[roll(8)]);
+	static const char *const words[] = {"the",  "queue", "was", "long",  "but", "staff",
+					    "were", "kind",  "and", "quick", "to",  "help"};
+	unsigned at = (unsigned)sprintf(to, "%s",
+					(const char *[]){"Said \\\"no\\\" ",
+							 "Gr\xC3\xBC\xC3\x9F"
+							 "e ",
+							 "Well ", "So ", "Now ", "At the till ", "Again ",
+							 "Today "}[roll(8)]);
 	while (at < len)
 		at += (unsigned)sprintf(to + at, "%s ", words[roll(12)]);
 	at = len;
@@ -77,9 +82,11 @@ static void write_message(char *to, bool shuffled)
 	sprintf(dims[1], "\"channel\":\"%s\"", (const char *[]){"web", "app", "email", "kiosk"}[roll(4)]);
 	sprintf(dims[2], "\"team\":\"T%u\"", roll(30));
 	sprintf(members[0], "\"id\":\"r-%010u\"", roll(1u << 31));
-	sprintf(members[1], "\"time\":\"2026-%02u-%02uT%02u:%02u:%02u.%03uZ\"", 1 + roll(12), 1 + roll(28), roll(24), roll(60), roll(60), roll(1000));
+	sprintf(members[1], "\"time\":\"2026-%02u-%02uT%02u:%02u:%02u.%03uZ\"", 1 + roll(12), 1 + roll(28),
+		roll(24), roll(60), roll(60), roll(1000));
 	sprintf(members[2], "\"kind\":\"survey\"");
-	sprintf(members[3], "\"touchpoint\":\"%s-%u\"", (const char *[]){"checkout", "check-in", "support", "delivery"}[roll(4)], roll(2500));
+	sprintf(members[3], "\"touchpoint\":\"%s-%u\"",
+		(const char *[]){"checkout", "check-in", "support", "delivery"}[roll(4)], roll(2500));
 	sprintf(members[4], "\"score\":%u", roll(11));
 	sprintf(members[6], "\"customer\":\"c%u\"", roll(10000000));
 	join(members[7] + sprintf(members[7], "\"dims\":"), dims, 3, shuffled);
@@ -113,7 +120,7 @@ typedef uint64_t rival(const char *message, size_t len, size_t allocated);
 
 static const struct {
 	const char *name;
-	rival *read;   /* NULL: ours */
+	rival *read; /* NULL: ours */
 	bool simdjson, fixed_only;
 } readers[] = {
 	{"ours", NULL, false, false},
@@ -130,7 +137,8 @@ static double pass(unsigned which, struct feedback_decoder *decoder, const char 
 	double from = now_ns();
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		const char *message = texts + (size_t)i * STRIDE;
-		must((readers[which].read ? readers[which].read(message, BYTES, STRIDE) : ours(decoder, message)) != 0);
+		must((readers[which].read ? readers[which].read(message, BYTES, STRIDE)
+					  : ours(decoder, message)) != 0);
 		if (i % 64 == 0)
 			feedback_reset(decoder);
 	}
@@ -148,7 +156,8 @@ static void measure(bool shuffled, double best[READERS])
 		best[which] = 0;
 	for (int round = 0; round < ROUNDS; round++) {
 		for (unsigned which = 0; which < READERS; which++) {
-			if ((readers[which].fixed_only && shuffled) || (readers[which].simdjson && !rival_simdjson_ready()))
+			if ((readers[which].fixed_only && shuffled) ||
+			    (readers[which].simdjson && !rival_simdjson_ready()))
 				continue;
 			double ns = pass(which, decoder, texts);
 			if (best[which] == 0 || ns < best[which])
@@ -170,7 +179,8 @@ static void print_json(const char *name, const double best[READERS], const char 
 	printf("\"%s\": {", name);
 	for (unsigned which = 0; which < READERS; which++)
 		if (best[which] > 0)
-			printf("\"%s_ns\": %.1f, \"%s_gb_s\": %.2f, ", readers[which].name, best[which], readers[which].name, BYTES / best[which]);
+			printf("\"%s_ns\": %.1f, \"%s_gb_s\": %.2f, ", readers[which].name, best[which],
+			       readers[which].name, BYTES / best[which]);
 	if (simdjson_best(best) > 0)
 		printf("\"simdjson_ns\": %.1f, ", simdjson_best(best));
 	printf("\"bytes\": %d}%s", BYTES, end);
@@ -181,7 +191,8 @@ static void print_table(const char *name, const double best[READERS])
 	printf("%s, %d messages of %d bytes\n", name, MESSAGES, BYTES);
 	for (unsigned which = 0; which < READERS; which++)
 		if (best[which] > 0)
-			printf("  %-18s %8.1f ns %7.2f GB/s  x %.2f\n", readers[which].name, best[which], BYTES / best[which], best[which] / best[0]);
+			printf("  %-18s %8.1f ns %7.2f GB/s  x %.2f\n", readers[which].name, best[which],
+			       BYTES / best[which], best[which] / best[0]);
 	if (simdjson_best(best) > 0)
 		printf("  ours / simdjson    %8.2f\n", best[0] / simdjson_best(best));
 }

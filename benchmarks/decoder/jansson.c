@@ -16,8 +16,9 @@ uint64_t rival_jansson(const char *message, size_t len, size_t allocated)
 	struct json *tree = json_parse((struct str){message, len}, &err);
 	if (tree == NULL)
 		return 0;
-	uint64_t sum = text(tree, "id") + text(tree, "time") + text(tree, "kind") + text(tree, "touchpoint") + text(tree, "comment") +
-		       text(tree, "customer") + (uint64_t)json_whole(json_get(tree, "score"));
+	uint64_t sum = text(tree, "id") + text(tree, "time") + text(tree, "kind") + text(tree, "touchpoint") +
+		       text(tree, "comment") + text(tree, "customer") +
+		       (uint64_t)json_whole(json_get(tree, "score"));
 	const struct json *dims = json_get(tree, "dims");
 	for (void *at = json_first(dims); at; at = json_next(dims, at)) {
 		struct str name = json_name(at), value = json_text(json_member(at));

@@ -26,8 +26,14 @@ namespace
 /* What was read: lengths and values of all fields. A wrong type throws. */
 struct reading {
 	uint64_t sum = 0;
-	void text(std::string_view value) { sum += value.size() + uint8_t(value[0]); }
-	void number(int64_t value) { sum += uint64_t(value); }
+	void text(std::string_view value)
+	{
+		sum += value.size() + uint8_t(value[0]);
+	}
+	void number(int64_t value)
+	{
+		sum += uint64_t(value);
+	}
 };
 
 void dims(ondemand::object object, reading &read)
@@ -61,7 +67,7 @@ void check(ondemand::value value)
 	}
 }
 
-}
+} // namespace
 
 uint64_t rival_simdjson_members(const char *message, size_t len, size_t allocated)
 {
@@ -113,7 +119,7 @@ uint64_t rival_simdjson_ordered(const char *message, size_t len, size_t allocate
 		read.text(object.find_field("customer").get_string());
 		dims(object.find_field("dims").get_object(), read);
 		check(object.find_field("source").value());
-		return read.sum;   /* that nothing follows the last member is not looked at */
+		return read.sum; /* that nothing follows the last member is not looked at */
 	} catch (const simdjson_error &) {
 		return 0;
 	}

@@ -5,7 +5,7 @@
 
 #include "feedback/kernel_priv.h"
 
-#define POSITIVE_FROM 0.05   /* VADER's convention for its compound value */
+#define POSITIVE_FROM 0.05 /* VADER's convention for its compound value */
 #define NEGATIVE_FROM (-0.05)
 
 static const char nothing[PAD];
@@ -70,7 +70,8 @@ static enum feedback_reason name_rare(struct feedback_decoder *d, const struct v
 }
 
 /* An id, a touchpoint or a customer: a string, or a whole number's digits. Empty if absent. */
-static inline enum feedback_reason take_name(struct feedback_decoder *d, enum feedback_field field, struct str *out)
+static inline enum feedback_reason take_name(struct feedback_decoder *d, enum feedback_field field,
+					     struct str *out)
 {
 	const struct value *value = value_of(d, field);
 	if (unlikely(value->token != TOKEN_TEXT))
@@ -114,7 +115,7 @@ static enum feedback_reason take_kind(struct feedback_decoder *d, enum ledger *o
 	struct str text = text_of(d, value);
 	if (text.len == 6 && memcmp(text.at, "survey", 6) == 0)
 		*out = LEDGER_SURVEY;
-	else if (str_equal(text, STR("transactional")))   /* what the trade calls a survey at a touchpoint */
+	else if (str_equal(text, STR("transactional"))) /* what the trade calls a survey at a touchpoint */
 		*out = LEDGER_SURVEY;
 	else if (!ledger_from(text, out))
 		return FEEDBACK_BAD_KIND;
@@ -178,7 +179,9 @@ static enum feedback_reason take_class(struct feedback_decoder *d, int8_t *bin)
 			return FEEDBACK_BAD_CLASS;
 		if (!number_of(d, span(sentiment), &number) || !(number >= -1 && number <= 1))
 			return FEEDBACK_BAD_CLASS;
-		*bin = number >= POSITIVE_FROM ? BIN_POSITIVE : number <= NEGATIVE_FROM ? BIN_NEGATIVE : BIN_NEUTRAL;
+		*bin = number >= POSITIVE_FROM	 ? BIN_POSITIVE
+		       : number <= NEGATIVE_FROM ? BIN_NEGATIVE
+						 : BIN_NEUTRAL;
 	}
 	return FEEDBACK_OK;
 }
@@ -198,14 +201,16 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
  * times as much. Not keyed: whoever makes two versions of a response collide only hides an edit of their own. */
 static inline uint64_t content_of(uint64_t seed, struct str text)
 {
-	static const unsigned char masks[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+	static const unsigned char masks[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+						255, 255, 255, 255, 255, 255, 255, 255};
 	const char *p = text.at;
 	size_t rest = text.len;
 	uint64_t hash = seed ^ (text.len * ODD_B + ODD_C);
 	for (; rest > 16; rest -= 16, p += 16)
 		hash = fold(load8(p) ^ ODD_A, load8(p + 8) ^ hash);
 	simde__m128i tail = simde_mm_and_si128(load16(p), load16(masks + 16 - rest));
-	uint64_t low = (uint64_t)simde_mm_cvtsi128_si64(tail), high = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(tail, tail));
+	uint64_t low = (uint64_t)simde_mm_cvtsi128_si64(tail),
+		 high = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(tail, tail));
 	return fold(low ^ ODD_A, high ^ hash);
 }
 
@@ -256,7 +261,8 @@ static enum feedback_reason take_content(struct feedback_decoder *d, struct feed
 		return FEEDBACK_NO_TIME;
 	if (unlikely(!take_time(d, time, &out->time_ms)))
 		return FEEDBACK_BAD_TIME;
-	reason = out->ledger == LEDGER_SOCIAL ? take_class(d, &out->bin) : take_score(d, out->ledger, &out->bin);
+	reason = out->ledger == LEDGER_SOCIAL ? take_class(d, &out->bin)
+					      : take_score(d, out->ledger, &out->bin);
 	if (reason == FEEDBACK_OK)
 		reason = take_name(d, FEEDBACK_TOUCHPOINT, &out->touchpoint);
 	if (reason == FEEDBACK_OK)
@@ -267,8 +273,10 @@ static enum feedback_reason take_content(struct feedback_decoder *d, struct feed
 		reason = take_dims(d, out, &content);
 	if (unlikely(reason != FEEDBACK_OK))
 		return reason;
-	content ^= fold((uint64_t)out->time_ms ^ ODD_A, ((uint64_t)out->ledger << 8 | (uint8_t)out->bin) ^ ODD_B);
-	content += content_of(1, out->touchpoint) + content_of(2, out->comment) + content_of(3, out->customer);
+	content ^= fold((uint64_t)out->time_ms ^ ODD_A,
+			((uint64_t)out->ledger << 8 | (uint8_t)out->bin) ^ ODD_B);
+	content +=
+		content_of(1, out->touchpoint) + content_of(2, out->comment) + content_of(3, out->customer);
 	out->content = (uint32_t)(content >> 32 ^ content);
 	out->touchpoint = lend(d, out->touchpoint);
 	out->comment = lend(d, out->comment);

@@ -17,30 +17,33 @@
 
 #include "feedback/feedback.h"
 
-#define PAD              64
-#define BYTES_PRESET     (1u << 20)
-#define BYTES_LIMIT      (16u << 20)
-#define DEPTH_PRESET     64
-#define DEPTH_LIMIT      512   /* skipping nested values recurses: 512 levels are about 50 KiB of stack */
-#define STEPS            32    /* members of one object whose order is remembered */
-#define CHILDREN_MAX     FEEDBACK_FIELDS
+#define PAD		 64
+#define BYTES_PRESET	 (1u << 20)
+#define BYTES_LIMIT	 (16u << 20)
+#define DEPTH_PRESET	 64
+#define DEPTH_LIMIT	 512 /* skipping nested values recurses: 512 levels are about 50 KiB of stack */
+#define STEPS		 32 /* members of one object whose order is remembered */
+#define CHILDREN_MAX	 FEEDBACK_FIELDS
 #define PATH_MEMBERS_MAX 16
 
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 enum token {
-	TOKEN_NULL, TOKEN_FALSE, TOKEN_TRUE,
-	TOKEN_WHOLE,     /* a number without fraction and exponent */
-	TOKEN_NUMBER,    /* any other number */
-	TOKEN_TEXT,      /* the bytes between the quotes are the string */
-	TOKEN_ESCAPED,   /* ... are the string once its escapes are decoded */
-	TOKEN_ARRAY, TOKEN_OBJECT,
-	TOKEN_NONE,      /* no such member */
+	TOKEN_NULL,
+	TOKEN_FALSE,
+	TOKEN_TRUE,
+	TOKEN_WHOLE, /* a number without fraction and exponent */
+	TOKEN_NUMBER, /* any other number */
+	TOKEN_TEXT, /* the bytes between the quotes are the string */
+	TOKEN_ESCAPED, /* ... are the string once its escapes are decoded */
+	TOKEN_ARRAY,
+	TOKEN_OBJECT,
+	TOKEN_NONE, /* no such member */
 };
 
 struct value {
-	const char *at;   /* in the copy; for strings behind the opening quote */
+	const char *at; /* in the copy; for strings behind the opening quote */
 	uint32_t len;
 	enum token token;
 };
@@ -48,23 +51,23 @@ struct value {
 /* What a member of an object is for: a field's number, or one of these. */
 enum {
 	TARGET_UNMAPPED = FEEDBACK_FIELDS,
-	TARGET_DIM,     /* a member of the dims object */
-	TARGET_END,     /* the object's closing brace */
-	TARGET_NODE,    /* TARGET_NODE + k: mapped members lie below, see decoder.nodes[k] */
+	TARGET_DIM, /* a member of the dims object */
+	TARGET_END, /* the object's closing brace */
+	TARGET_NODE, /* TARGET_NODE + k: mapped members lie below, see decoder.nodes[k] */
 };
 
 /* One remembered piece of the last message: the bytes from the end of a value to the beginning of the next, `,"score": `.
  * Where the next message has the same bytes, the name needs no second look. */
 struct step {
 	unsigned char text[32];
-	uint32_t mask;        /* bits of the bytes that count */
+	uint32_t mask; /* bits of the bytes that count */
 	uint16_t target;
 	uint8_t len, name_at, name_len;
-	uint64_t name_mark;   /* of a dim: name_mark() of its name */
+	uint64_t name_mark; /* of a dim: name_mark() of its name */
 };
 
 struct child {
-	unsigned char head[16];   /* the name's first bytes */
+	unsigned char head[16]; /* the name's first bytes */
 	uint32_t head_mask;
 	uint32_t target;
 	const char *name;
@@ -75,15 +78,17 @@ struct child {
 
 /* One object on the way to a mapped field. */
 struct node {
-	struct step steps[STEPS + 1];   /* the last one never matches */
-	unsigned strikes, rest;         /* messages in a row whose order was another; messages for which nothing is remembered */
-	uint64_t factor;                /* of the hash: chosen when the node is made, so that no two children meet */
-	bool crowded;                   /* some do all the same */
-	uint8_t slots[1 << SLOTS_BITS]; /* hash of a name -> child; most lead to the one that no name equals */
+	struct step steps[STEPS + 1]; /* the last one never matches */
+	unsigned strikes,
+		rest; /* messages in a row whose order was another; messages for which nothing is remembered */
+	uint64_t factor; /* of the hash: chosen when the node is made, so that no two children meet */
+	bool crowded; /* some do all the same */
+	uint8_t slots[1
+		      << SLOTS_BITS]; /* hash of a name -> child; most lead to the one that no name equals */
 	struct child children[CHILDREN_MAX + 1];
 	unsigned children_count;
-	uint32_t below;                 /* fields in and under it: forgotten when the member comes again */
-	uint32_t other;                 /* target of members that are no child: TARGET_UNMAPPED or TARGET_DIM */
+	uint32_t below; /* fields in and under it: forgotten when the member comes again */
+	uint32_t other; /* target of members that are no child: TARGET_UNMAPPED or TARGET_DIM */
 };
 
 struct raw_dim {
@@ -104,32 +109,35 @@ struct feedback_decoder {
 	unsigned depth_max, depth;
 	enum feedback_reason fault;
 	enum ledger ledger;
-	struct value values[FEEDBACK_FIELDS + 1];   /* one more for what is unmapped */
+	struct value values[FEEDBACK_FIELDS + 1]; /* one more for what is unmapped */
 	unsigned dims_count;
-	uint64_t dims_seen;   /* marks of the names so far: most names need no comparison with the others */
+	uint64_t dims_seen; /* marks of the names so far: most names need no comparison with the others */
 	struct raw_dim dims[FEEDBACK_DIMS_MAX];
-	struct str message;   /* the caller's */
+	struct str message; /* the caller's */
 	struct block *first, *current;
-	locale_t plain;       /* numbers with a point, whatever the process has set */
-	char *names;          /* of the children */
+	locale_t plain; /* numbers with a point, whatever the process has set */
+	char *names; /* of the children */
 	unsigned nodes_count;
-	struct node *nodes;   /* nodes[0] is the message */
+	struct node *nodes; /* nodes[0] is the message */
 };
 
-/* A name's place in a node's table. Reads 8 bytes from name. */
+/* A name's place in a node's table. Reads 8 bytes from name. No branch on the length: where members are shuffled it could not be
+ * foreseen. */
 static inline uint32_t name_slot(uint64_t factor, const char *name, size_t len)
 {
-	uint64_t word;
+	uint64_t word, spare = len < 8 ? 8 * (8 - len) : 0;
 	memcpy(&word, name, sizeof word);
-	if (len < 8)
-		word &= ((uint64_t)1 << (8 * len)) - 1;
-	return (uint32_t)(((word ^ len << 56) * factor) >> (64 - SLOTS_BITS));
+	word = len ? word << (spare & 63) : 0;
+	return (uint32_t)(((word ^ len) * factor) >> (64 - SLOTS_BITS));
 }
 
 /* One bit of 64: names with different bits differ. */
 static inline uint64_t name_mark(struct str name)
 {
-	return name.len ? (uint64_t)1 << ((unsigned char)name.at[0] * 7 + (unsigned char)name.at[name.len - 1] * 29 + name.len) % 64 : 1;
+	return name.len ? (uint64_t)1 << ((unsigned char)name.at[0] * 7 +
+					  (unsigned char)name.at[name.len - 1] * 29 + name.len) %
+						 64
+			: 1;
 }
 
 /* mapping.c */
@@ -141,11 +149,13 @@ enum feedback_reason scan_message(struct feedback_decoder *, struct str message)
 const char *scan_number(const char *p, enum token *);
 
 /* text.c */
-const char *text_rare(struct feedback_decoder *, const char *p, enum token *);   /* past escapes and non-ASCII; NULL: fault is set */
+const char *text_rare(struct feedback_decoder *, const char *p,
+		      enum token *); /* past escapes and non-ASCII; NULL: fault is set */
 void scratch_init(struct feedback_decoder *);
-struct str text_decode(struct feedback_decoder *, struct str raw);   /* escapes decoded, in scratch; followed by NUL and PAD bytes */
+struct str text_decode(struct feedback_decoder *,
+		       struct str raw); /* escapes decoded, in scratch; followed by NUL and PAD bytes */
 
 /* time.c */
-bool time_number(struct str text, int64_t *ms);   /* a sound JSON number of any form */
+bool time_number(struct str text, int64_t *ms); /* a sound JSON number of any form */
 
 #endif

@@ -90,7 +90,8 @@ static void place_children(struct node *node)
 {
 	unsigned best = UINT32_MAX;
 	uint64_t factor = 0x9e3779b97f4a7c15;
-	for (int i = 0; i < 200 && best > 0; i++, factor = factor * 6364136223846793005u + 1442695040888963407u) {
+	for (int i = 0; i < 200 && best > 0;
+	     i++, factor = factor * 6364136223846793005u + 1442695040888963407u) {
 		unsigned met = 0;
 		bool taken[1 << SLOTS_BITS] = {false};
 		for (unsigned k = 0; k < node->children_count; k++) {
@@ -107,12 +108,14 @@ static void place_children(struct node *node)
 	memset(node->slots, (int)node->children_count, sizeof node->slots);
 	node->children[node->children_count] = (struct child){.len = SIZE_MAX, .target = node->other};
 	for (unsigned k = node->children_count; k-- > 0;)
-		node->slots[name_slot(node->factor, node->children[k].name, node->children[k].len)] = (uint8_t)k;
+		node->slots[name_slot(node->factor, node->children[k].name, node->children[k].len)] =
+			(uint8_t)k;
 }
 
 static void clash(struct err *err, enum feedback_field other, const char *how)
 {
-	err_set(err, "the path %s the one of `%s`; give each field a member of its own, or \"-\"", how, feedback_field_name(other));
+	err_set(err, "the path %s the one of `%s`; give each field a member of its own, or \"-\"", how,
+		feedback_field_name(other));
 }
 
 /* One name of a path. `last` is where the field's value stands; only `dims` may hold other mapped members inside. */
@@ -141,7 +144,8 @@ static struct node *add_member(struct feedback_decoder *d, struct node *node, st
 	return node;
 }
 
-static bool add_path(struct feedback_decoder *d, enum feedback_field field, const char *path, char **names, struct err *err)
+static bool add_path(struct feedback_decoder *d, enum feedback_field field, const char *path, char **names,
+		     struct err *err)
 {
 	struct node *node = &d->nodes[0];
 	const char *whole = path;
@@ -181,7 +185,9 @@ static bool compile(struct feedback_decoder *d, const struct feedback_mapping *m
 	for (int field = 0; field < FEEDBACK_FIELDS; field++) {
 		const char *path = path_of(mapping, field);
 		if (*path == '\0') {
-			err_set(err, "%s: the path is empty; leave it out for the field's own name, or write \"-\" for no such field",
+			err_set(err,
+				"%s: the path is empty; leave it out for the field's own name, or write "
+				"\"-\" for no such field",
 				feedback_field_name(field));
 			return false;
 		}

@@ -193,16 +193,32 @@ static const char *skip_value(struct feedback_decoder *d, const char *p)
 	return read_value(d, p, &unused);
 }
 
-static uint32_t find_child(const struct node *node, struct str name)
+static inline bool is_child(const struct child *child, struct str name)
+{
+	uint32_t other =
+		(~same16(name.at, child->head) & child->head_mask) | (uint32_t)(child->len ^ name.len);
+	return other == 0 &&
+	       (likely(name.len <= 16) || memcmp(name.at + 16, child->name + 16, name.len - 16) == 0);
+}
+
+static uint32_t find_in_crowd(const struct node *node, const struct child *child, struct str name)
+{
+	for (; child->len != SIZE_MAX; child++)
+		if (is_child(child, name))
+			return child->target;
+	return node->other;
+}
+
+/* By arithmetic and not by a branch, which could not be foreseen where members are shuffled. */
+static inline uint32_t find_child(const struct node *node, struct str name)
 {
 	const struct child *child = &node->children[node->slots[name_slot(node->factor, name.at, name.len)]];
-	for (;; child++) {
-		if (child->len == name.len && (~same16(name.at, child->head) & child->head_mask) == 0 &&
-		    (name.len <= 16 || memcmp(name.at + 16, child->name + 16, name.len - 16) == 0))
-			return child->target;
-		if (likely(!node->crowded) || child->len == SIZE_MAX)
-			return node->other;
-	}
+	if (unlikely(node->crowded || name.len > 16))
+		return find_in_crowd(node, child, name);
+	uint32_t differs =
+		(~same16(name.at, child->head) & child->head_mask) | (uint32_t)(child->len ^ name.len);
+	uint32_t mapped = (uint32_t) - (differs == 0);
+	return (child->target & mapped) | (node->other & ~mapped);
 }
 
 /* What was read of a member before its value: whom the value is for, and the name if it is a dim. */
@@ -233,8 +249,8 @@ static const char *name_begin(struct feedback_decoder *d, const char *p, bool fi
 }
 
 /* The slow way for a member that is not where it was in the last message: up to its value. Remembers it in `step` if there is one. */
-static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, struct step *step, bool first,
-			     struct member *out)
+static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, struct step *step,
+			     bool first, struct member *out)
 {
 	const char *from = p;
 	enum token token;
@@ -358,7 +374,8 @@ static const char *read_object(struct feedback_decoder *d, const char *p, struct
 			p = read_value(d, p, &d->values[target]);
 		} else if (target == TARGET_DIM) {
 			if (likely(met != NULL))
-				member = (struct member){target, {from + met->name_at, met->name_len}, met->name_mark};
+				member = (struct member){
+					target, {from + met->name_at, met->name_len}, met->name_mark};
 			p = read_dim(d, p, &member);
 		} else if (target == TARGET_END) {
 			break;

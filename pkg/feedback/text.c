@@ -53,7 +53,14 @@ static const char *escaped_unit(struct feedback_decoder *d, const char *p)
 static const char *escape(struct feedback_decoder *d, const char *p)
 {
 	switch (p[1]) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': return p + 2;
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't': return p + 2;
 	case 'u': return escaped_unit(d, p);
 	default: d->fault = FEEDBACK_NOT_JSON; return NULL;
 	}

@@ -4,7 +4,7 @@
 
 #include "feedback/kernel_priv.h"
 
-#define END_MS 9246182400000   /* 2263-01-01T00:00:00Z */
+#define END_MS 9246182400000 /* 2263-01-01T00:00:00Z */
 
 static bool keep(int64_t value_ms, int64_t *ms)
 {
@@ -27,7 +27,8 @@ static int64_t days_from_civil(int year, int month, int day)
 {
 	static const short before[12] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
 	year -= month <= 2;
-	return (int64_t)year * 365 + year / 4 - year / 100 + year / 400 + before[month - 1] + day - 1 - 719468;
+	return (int64_t)year * 365 + year / 4 - year / 100 + year / 400 + before[month - 1] + day - 1 -
+	       719468;
 }
 
 static int days_in_month(int year, int month)
@@ -63,7 +64,7 @@ static inline bool date_and_minute(const char *p, int64_t *minutes)
 		return false;
 	uint64_t first = pairs((uint64_t)simde_mm_cvtsi128_si64(off));
 	uint64_t second = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(off, off));
-	second = pairs(second & ~(uint64_t)0xff0000);   /* a t for a T is no part of the hour */
+	second = pairs(second & ~(uint64_t)0xff0000); /* a t for a T is no part of the hour */
 	int year = byte_of(first, 0) * 100 + byte_of(first, 2), month = byte_of(first, 5);
 	int day = byte_of(second, 0), hour = byte_of(second, 3), minute = byte_of(second, 6);
 	if (unlikely((unsigned)month - 1 > 11 || day < 1 || hour > 23 || minute > 59))

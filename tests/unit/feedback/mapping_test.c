@@ -116,6 +116,48 @@ static void dots_and_backslashes_in_names_are_written_escaped(void **state)
 	feedback_destroy(decoder);
 }
 
+/* Names that no hash of their beginnings parts. */
+static void names_that_begin_alike_are_told_apart(void **state)
+{
+	static const struct feedback_mapping mapping = {
+		.path = {[FEEDBACK_SCORE] = "question-a", [FEEDBACK_COMMENT] = "question-b", [FEEDBACK_CUSTOMER] = "question-c",
+			 [FEEDBACK_TOUCHPOINT] = "question"},
+	};
+	(void)state;
+	struct feedback_decoder *decoder = decoder_of(&mapping);
+	struct feedback got;
+	struct str text = STR("{\"question-d\":[],\"question-c\":\"c\",\"question-a\":7,\"id\":1,\"question\":\"t\",\"question-b\":\"b\","
+			      "\"time\":1,\"question-\":{},\"questio\":0}");
+	assert_int_equal(feedback_decode(decoder, text, &got), FEEDBACK_OK);
+	assert_int_equal(got.bin, 7);
+	SAME(got.comment, "b");
+	SAME(got.customer, "c");
+	SAME(got.touchpoint, "t");
+	feedback_destroy(decoder);
+}
+
+/* Members in another order in each message, hundreds of them: also while nothing is remembered, and when order comes back. */
+static void any_order_at_any_time(void **state)
+{
+	static const char *const members[] = {"\"id\":1", "\"time\":1", "\"score\":7", "\"comment\":\"c\"", "\"customer\":\"me\""};
+	(void)state;
+	struct feedback_decoder *decoder = decoder_of(&(struct feedback_mapping){0});
+	for (unsigned i = 0; i < 500; i++) {
+		char text[200];
+		struct feedback got;
+		unsigned first = i % 100 < 60 ? i * 7 % 5 : 0, stride = i % 100 < 60 ? 1 + i % 4 : 1;
+		size_t len = (size_t)sprintf(text, "{");
+		for (unsigned k = 0; k < 5; k++)
+			len += (size_t)sprintf(text + len, "%s%s", k ? "," : "", members[(first + k * stride) % 5]);
+		len += (size_t)sprintf(text + len, "}");
+		assert_int_equal(feedback_decode(decoder, (struct str){text, len}, &got), FEEDBACK_OK);
+		assert_int_equal(got.bin, 7);
+		SAME(got.comment, "c");
+		SAME(got.customer, "me");
+	}
+	feedback_destroy(decoder);
+}
+
 static void a_mapping_that_cannot_be_is_refused(void **state)
 {
 	static const struct {
@@ -217,6 +259,8 @@ int main(void)
 		cmocka_unit_test(a_nested_shape_is_read),
 		cmocka_unit_test(the_last_parent_wins_as_a_whole),
 		cmocka_unit_test(dots_and_backslashes_in_names_are_written_escaped),
+		cmocka_unit_test(names_that_begin_alike_are_told_apart),
+		cmocka_unit_test(any_order_at_any_time),
 		cmocka_unit_test(a_mapping_that_cannot_be_is_refused),
 		cmocka_unit_test(many_paths_fit),
 		cmocka_unit_test(no_memory_is_taken_per_message),
