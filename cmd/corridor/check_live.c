@@ -119,10 +119,10 @@ static void print_clocks(struct live *l)
 	if (l->delays == 0)
 		return;
 	qsort(l->delays_ms, l->delays, sizeof *l->delays_ms, by_value);
-	printf("  from answer to Kafka   median %.1f s, 99 %% within %.1f s, earliest %.1f s%s\n",
-	       (double)l->delays_ms[l->delays / 2] / 1000, (double)l->delays_ms[l->delays * 99 / 100] / 1000,
-	       (double)l->delays_ms[0] / 1000,
-	       l->delays_ms[0] < 0 ? " (negative: answers dated after they were sent, a clock is wrong)" : "");
+	int64_t earliest_ms = l->delays_ms[0], median_ms = l->delays_ms[l->delays / 2], most_ms = l->delays_ms[l->delays * 99 / 100];
+	printf("  from answer to Kafka   median %.1f s, 99 %% within %.1f s, earliest %.1f s%s\n", (double)median_ms / 1000,
+	       (double)most_ms / 1000, (double)earliest_ms / 1000,
+	       earliest_ms < 0 ? " (negative: answers dated after they were sent, a clock is wrong)" : "");
 }
 
 static void print_result(struct live *l, int partitions)
