@@ -37,6 +37,7 @@ struct names *names_create(uint32_t count_max, size_t name_bytes_max)
 {
 	struct names *names = must_alloc(sizeof *names);
 	uint32_t slots = 16;
+	must(name_bytes_max >= NAMES_TAIL && name_bytes_max <= NAMES_BYTES_MAX);
 	while (slots < 2 * (uint64_t)count_max)
 		slots *= 2;
 	names->count_max = count_max;
@@ -96,20 +97,31 @@ static uint32_t keep(struct names *names, struct str name)
 	return place;
 }
 
-/* Cut between code points: a continuation byte (10xxxxxx) never starts what is left out. */
-static struct str cut(struct str name, size_t bytes_max)
+/* Two names that begin alike stay two: what is cut off lives on as the hash of the whole. Cut between code points: a
+ * continuation byte (10xxxxxx) never starts what is left out. */
+static struct str cut(char *out, struct str name, size_t bytes_max)
 {
-	if (name.len <= bytes_max)
-		return name;
-	size_t len = bytes_max;
+	static const char hex[] = "0123456789ABCDEF";
+	uint64_t hash = hash_bytes(name);
+	size_t len = bytes_max - NAMES_TAIL;
 	while (len > 0 && ((unsigned char)name.at[len] & 0xC0) == 0x80)
 		len--;
-	return (struct str){name.at, len};
+	memcpy(out, name.at, len);
+	out[len++] = '~';
+	for (int shift = 60; shift >= 0; shift -= 4)
+		out[len++] = hex[hash >> shift & 15];
+	return (struct str){out, len};
+}
+
+static struct str wanted(const struct names *names, struct str name, char out[NAMES_BYTES_MAX])
+{
+	return name.len <= names->name_bytes_max ? name : cut(out, name, names->name_bytes_max);
 }
 
 uint32_t names_intern(struct names *names, struct str name)
 {
-	name = cut(name, names->name_bytes_max);
+	char room[NAMES_BYTES_MAX];
+	name = wanted(names, name, room);
 	uint64_t hash = hash_bytes(name);
 	struct slot *slot = slot_of(names, name, hash);
 	if (slot->text)
@@ -124,7 +136,8 @@ uint32_t names_intern(struct names *names, struct str name)
 
 uint32_t names_find(const struct names *names, struct str name)
 {
-	name = cut(name, names->name_bytes_max);
+	char room[NAMES_BYTES_MAX];
+	name = wanted(names, name, room);
 	const struct slot *slot = slot_of(names, name, hash_bytes(name));
 	return slot->text ? text_at(names, slot->text)->number : NAMES_FULL;
 }

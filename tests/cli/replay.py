@@ -92,6 +92,13 @@ class Agreement(Files):
             for r in got:
                 self.assertEqual(r["to_ms"], -(-at // 1000) * 1000)
 
+    def test_long_names_that_begin_alike_stay_two(self):
+        begin = "é" * 120
+        events = [event(f"{len(name)}", touchpoint=name) for name in (begin[:100], begin, begin + "!")]
+        rows = self.replay(events)
+        self.assertEqual(len({r["touchpoint"] for r in rows}), 3)
+        self.assertEqual(differences(rows, recount([json.dumps(e).encode() for e in events])), [])
+
     def test_deterministic(self):
         args = ("generate", "--count", 3000, "--seed", 5, "--edits", 0.5)
         self.assertEqual(corridor(*args).stdout, corridor(*args).stdout)

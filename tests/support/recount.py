@@ -8,7 +8,7 @@ window that holds anything (or whose window before does), in the order of touchp
 --clock events (default): late is judged by the newest time so far, as replay does. --clock none: nothing is late (a live run whose
 events are all young). Written from the rules, not from the C code. Also a module: recount(lines, ...) gives the rows as dicts.
 """
-import argparse, json, math, re, sys
+import argparse, ctypes, json, math, re, sys
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -117,8 +117,13 @@ def name(value):
 
 
 def touchpoint_name(value):
-    """What is longer than 200 bytes is cut between two characters."""
-    return name(value).encode()[:200].decode(errors="ignore")
+    """What is longer than 200 bytes is cut between two characters and ends in ~ and the hash (xxh3) of the whole."""
+    whole = name(value).encode()
+    if len(whole) <= 200:
+        return whole.decode()
+    xxh3 = ctypes.CDLL("libxxhash.so.0").XXH3_64bits
+    xxh3.restype, xxh3.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
+    return whole[:183].decode(errors="ignore") + "~%016X" % xxh3(whole, len(whole))
 
 
 def score(event, ledger):
