@@ -276,14 +276,17 @@ static bool range_mend(struct kafka_consumer *consumer, struct kafka_part *part)
 		return false;
 	}
 	/* librdkafka has stopped fetching it, and a seek can't start it: it is taken anew. */
-	bool paused = part->paused;
-	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, range.low);
+	bool paused = part->paused, there = range.low <= range.wanted && range.wanted <= range.high;
+	int64_t next = there ? range.wanted : range.low;   /* there: librdkafka 2.1 and later ask after every change of the leader */
+	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, next);
 	library_answer(consumer, false, list);
 	library_answer(consumer, true, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	part = kafka_part_add(consumer, part->topic, part->partition, range.low);
+	part = kafka_part_add(consumer, part->topic, part->partition, next);
 	if (paused && !kafka_part_pause(consumer, part, true, &err))
 		kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
+	if (there)
+		return true;
 	consumer->stats.out_of_range++;
 	kafka_say(consumer->log.options, KAFKA_LOG_WARNING,
 		  "%s [%d]: offset %lld is gone (there are %lld to %lld); going on at %lld. Was the topic created anew, or is its retention too short?",

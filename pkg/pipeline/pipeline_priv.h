@@ -146,6 +146,8 @@ struct watch_part {
 	int32_t partition;
 	struct watch *watch;
 	bool caught_up;              /* it was read to the end once: until then nothing is published */
+	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
+	bool broken;                 /* the log ends before what we have read */
 	bool saving;                 /* a parcel with a checkpoint of it is out */
 	unsigned out;                /* parcels that are out */
 	struct store_token token;    /* the publisher's from the first parcel on */

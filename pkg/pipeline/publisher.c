@@ -98,8 +98,9 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 	if (b->fields_count == 0)
 		return;
 	for (unsigned i = 0; i < b->fields_count; i++)
-		fields[i] = (struct store_field){b->fields[i].touchpoint,
-						 {(const char *)b->bytes + b->fields[i].at, b->fields[i].len}};
+		fields[i] = (struct store_field){
+			b->fields[i].touchpoint,
+			{b->fields[i].len ? (const char *)b->bytes + b->fields[i].at : NULL, b->fields[i].len}};
 	struct store_checkpoint c = {
 		.partition = (unsigned)parcel->part->partition,
 		.at = {b->position.log_ms, b->position.offset},

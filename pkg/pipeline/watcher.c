@@ -30,6 +30,8 @@ struct watcher {
 	unsigned parts_count, turn;
 	pthread_t thread;
 	bool running, closing;
+	bool redis_away;                  /* noticed while partitions were assigned */
+	bool redis_failed;                /* noticed since partitions were revoked */
 	pthread_mutex_t lock;             /* of closing */
 	atomic_bool drain, caught_up;
 	int64_t last_second_ns;
@@ -47,11 +49,19 @@ static struct watch_part *part_of(struct watcher *w, int32_t partition)
 
 /* ---- parcels ---- */
 
+/* Redis lost what it had of a partition. */
+static void publish_anew(struct watch_part *part)
+{
+	watch_publish_all(part->watch);
+	watch_checkpoint_rewrite(part->watch);
+}
+
 static void settle(struct watcher *w, struct parcel *parcel)
 {
 	struct watch_part *part = parcel->part;
 	struct watch_batch *b = parcel->batch;
 	for (unsigned i = 0; i < b->count; i++) {
+		w->redis_failed = w->redis_failed || parcel->outcomes[i] == STORE_FAILED;
 		if (parcel->outcomes[i] == STORE_FAILED)
 			watch_failed(part->watch, b->touchpoints[i]);
 		else
@@ -59,8 +69,9 @@ static void settle(struct watcher *w, struct parcel *parcel)
 	}
 	if (b->fields_count) {
 		part->saving = false;
+		w->redis_failed = w->redis_failed || parcel->checkpoint == STORE_CHECKPOINT_FAILED;
 		if (parcel->checkpoint == STORE_CHECKPOINT_LOST)
-			watch_checkpoint_rewrite(part->watch);
+			publish_anew(part);
 		else if (parcel->checkpoint != STORE_CHECKPOINT_WRITTEN)
 			watch_checkpoint_failed(part->watch, b);
 	}
@@ -75,10 +86,8 @@ static void settle_all(struct watcher *w)
 		settle(w, parcel);
 	if (!publisher_take_lost(w->pipeline->publisher))
 		return;
-	for (unsigned i = 0; i < w->parts_count; i++) {
-		watch_publish_all(w->parts[i]->watch);
-		watch_checkpoint_rewrite(w->parts[i]->watch);
-	}
+	for (unsigned i = 0; i < w->parts_count; i++)
+		publish_anew(w->parts[i]);
 }
 
 /* False: nothing was due. */
@@ -124,33 +133,51 @@ static bool restore_field(void *context, struct str touchpoint, struct str bytes
 	return true;
 }
 
-/* The position to go on from, or false: no checkpoint, and the windows are rebuilt from the log. */
+static struct watch *fresh_watch(struct watcher *w, int32_t partition)
+{
+	struct watch_setup setup = w->pipeline->setup.watch;
+	setup.partition = partition;
+	return watch_create(&setup, pipeline_now(w->pipeline));
+}
+
+static bool try_restore(struct watcher *w, struct watch_part *part, struct store *store, struct store_position *low,
+			enum store_restore_outcome *out)
+{
+	struct restoring r = {part->watch, 0, 0};
+	struct store_restore what = {(unsigned)part->partition, &r, restore_field, NULL};
+	*out = store_restore(store, &what, low, &part->token);
+	uint64_t missed = watch_memory(part->watch).missed;
+	if (*out == STORE_RESTORE_DONE && r.unreadable == 0 && missed == 0) {
+		watch_restored(part->watch, (struct watch_position){low->log_ms, low->offset});
+		log_info("partition %" PRId32 ": %" PRIu64 " touchpoints restored, going on behind offset %" PRId64, part->partition,
+			 r.fields, low->offset);
+		return true;
+	}
+	watch_destroy(part->watch);
+	part->watch = fresh_watch(w, part->partition);
+	if (*out == STORE_RESTORE_DONE) {
+		part->rewrite = true;
+		log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64 " touchpoints in the checkpoint can't be used, %" PRIu64
+			 " windows are not in it (windows, zones or limits were configured anew); rebuilding from the tallies",
+			 part->partition, r.unreadable, r.fields, missed);
+	}
+	return false;
+}
+
+/* The position to go on from, or false: the windows are rebuilt from the log. Redis may start together with us, so the first partition
+ * waits for it a little; the others know. */
 static bool restore(struct watcher *w, struct watch_part *part, struct store *store, struct store_position *low)
 {
-	struct restoring r;
-	struct store_restore what = {(unsigned)part->partition, &r, restore_field, NULL};
-	for (int tries = 0; tries < RESTORE_TRIES; tries++) {
-		r = (struct restoring){part->watch, 0, 0};
-		enum store_restore_outcome out = store_restore(store, &what, low, &part->token);
-		uint64_t missed = watch_memory(part->watch).missed;
-		if (out == STORE_RESTORE_DONE && r.unreadable == 0 && missed == 0) {
-			watch_restored(part->watch, (struct watch_position){low->log_ms, low->offset});
-			log_info("partition %" PRId32 ": %" PRIu64 " touchpoints restored, going on behind offset %" PRId64,
-				 part->partition, r.fields, low->offset);
+	enum store_restore_outcome out = STORE_RESTORE_FAILED;
+	for (int tries = 0; tries < (w->redis_away ? 1 : RESTORE_TRIES); tries++) {
+		if (try_restore(w, part, store, low, &out))
 			return true;
-		}
-		if (out == STORE_RESTORE_NONE)
+		if (out != STORE_RESTORE_FAILED)
 			return false;
-		watch_destroy(part->watch);
-		part->watch = watch_create(&w->pipeline->setup.watch, pipeline_now(w->pipeline));
-		if (out == STORE_RESTORE_DONE) {
-			log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64 " touchpoints in the checkpoint can't be read, %" PRIu64
-				 " windows are not in it (windows or zones were configured anew); rebuilding from the tallies",
-				 part->partition, r.unreadable, r.fields, missed);
-			return false;
-		}
-		usleep(100000);
+		if (!w->redis_away)
+			usleep(100000);
 	}
+	w->redis_away = true;
 	log_warn("partition %" PRId32 ": Redis is away (%s); rebuilding from the tallies", part->partition, store_error(store));
 	return false;
 }
@@ -170,6 +197,34 @@ static int64_t rebuild_from(struct watcher *w, int32_t partition)
 	return KAFKA_OFFSET_EARLIEST;
 }
 
+/* Does the log, which ends before the checkpoint, hold records from before it? Then it is the same log and its end was lost (a broker's
+ * power cut); else the topic was created anew. */
+static bool is_cut_short(struct watcher *w, int32_t partition, int64_t log_ms, int64_t first, int64_t stable)
+{
+	struct err err = {0};
+	int64_t after;
+	return first < stable &&
+	       kafka_consumer_offset_at(w->consumer, 0, partition, log_ms + 1, &after, NET_TIMEOUT_MS, &err) && after > first;
+}
+
+/* The log ends before `at`: whatever happened, the windows are to be what the log and our state say together. Where to go on. */
+static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct watch_position at, int64_t first, int64_t stable)
+{
+	if (is_cut_short(w, part->partition, at.log_ms, first, stable)) {
+		log_error("%s:%" PRId32 " lost its end: it stops at %" PRId64 ", we had read to %" PRId64
+			  "; the windows are rebuilt from what is left", w->topic, part->partition, stable, at.offset);
+		watch_destroy(part->watch);
+		part->watch = fresh_watch(w, part->partition);
+		part->caught_up = false;
+		part->rewrite = true;
+		return rebuild_from(w, part->partition);
+	}
+	log_error("%s:%" PRId32 " was created anew: it ends at %" PRId64 ", we had read to %" PRId64
+		  "; what was counted stays, reading begins at what is there", w->topic, part->partition, stable, at.offset);
+	watch_log_anew(part->watch);
+	return first;
+}
+
 static int64_t start_of(struct watcher *w, struct watch_part *part, struct store *store)
 {
 	struct store_position low;
@@ -178,12 +233,8 @@ static int64_t start_of(struct watcher *w, struct watch_part *part, struct store
 	if (!restore(w, part, store, &low))
 		return rebuild_from(w, part->partition);
 	if (kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS, &err) &&
-	    low.offset + 1 > stable) {
-		log_error("%s:%" PRId32 " was created anew: it ends at %" PRId64 ", the checkpoint stands at %" PRId64
-			  "; what was counted stays, reading begins at what is there", w->topic, part->partition, stable, low.offset);
-		watch_log_anew(part->watch);
-		return first;
-	}
+	    low.offset + 1 > stable)
+		return begin_anew(w, part, (struct watch_position){low.log_ms, low.offset}, first, stable);
 	return low.offset + 1;
 }
 
@@ -193,14 +244,14 @@ static void assigned(void *context, struct kafka_assigned *list, size_t count)
 	struct err err = {0};
 	struct store *store = store_create(&w->pipeline->setup.store, &err);
 	must(store != NULL);   /* the publisher was created from the same options */
+	w->redis_away = false;
 	for (size_t i = 0; i < count; i++) {
 		must(w->parts_count < PARTS_MAX);
 		struct watch_part *part = must_alloc(sizeof *part);
-		struct watch_setup setup = w->pipeline->setup.watch;
 		char number[16];
 		snprintf(number, sizeof number, "%" PRId32, list[i].partition);
-		setup.partition = part->partition = list[i].partition;
-		part->watch = watch_create(&setup, pipeline_now(w->pipeline));
+		part->partition = list[i].partition;
+		part->watch = fresh_watch(w, part->partition);
 		part->label = metrics_label(w->pipeline->metrics, METRIC_LOG_LAG_SECONDS, number, NULL);
 		list[i].start = start_of(w, part, store);
 		w->parts[w->parts_count++] = part;
@@ -218,28 +269,27 @@ static void await(struct watcher *w, const struct watch_part *part)
 	}
 }
 
-/* What a new owner would otherwise have to read again. Bounded in time: it is a favour, the log has it all. */
-static void save(struct watcher *w, struct watch_part *part)
+/* What readers should see, and what a new owner would otherwise have to read again. A favour, the log has it all: it ends when Redis
+ * fails, and at the deadline that all partitions of a revocation share. */
+static void save(struct watcher *w, struct watch_part *part, int64_t until_ns)
 {
-	int64_t until_ns = os_monotonic_ns() + DRAIN_MS * 1000000LL;
 	publisher_hurry(w->pipeline->publisher);
-	while (part->caught_up && os_monotonic_ns() < until_ns) {
+	while (part->caught_up && !w->redis_failed && os_monotonic_ns() < until_ns) {
 		struct parcel *parcel = publisher_parcel(w->pipeline->publisher, PARCEL_WANTED);
 		watch_hurry(part->watch);
-		bool filled = parcel && fill_one(w, part, parcel, true);
-		if (!filled && part->out == 0)
-			break;
-		await(w, part);
+		if (parcel && !fill_one(w, part, parcel, true) && part->out == 0)
+			return;
+		publisher_wait(w->pipeline->publisher, 100);
+		settle_all(w);
 	}
 }
 
-static void drop(struct watcher *w, int32_t partition, bool ours)
+static void drop(struct watcher *w, int32_t partition, int64_t save_until_ns)
 {
 	struct watch_part *part = part_of(w, partition);
 	if (part == NULL)
 		return;
-	if (ours)
-		save(w, part);
+	save(w, part, save_until_ns);
 	await(w, part);
 	for (unsigned i = 0; i < w->parts_count; i++)
 		if (w->parts[i] == part)
@@ -252,24 +302,43 @@ static void drop(struct watcher *w, int32_t partition, bool ours)
 
 static void revoked(void *context, const struct kafka_partition *list, size_t count)
 {
+	struct watcher *w = context;
+	int64_t until_ns = os_monotonic_ns() + DRAIN_MS * 1000000LL;
+	w->redis_failed = false;
 	for (size_t i = 0; i < count; i++)
-		drop(context, list[i].partition, true);
+		drop(w, list[i].partition, until_ns);
 }
 
 static void lost(void *context, const struct kafka_partition *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		drop(context, list[i].partition, false);
+		drop(context, list[i].partition, 0);
 }
 
+/* The log was cut or made anew under us; looked into outside the callback. */
 static void out_of_range(void *context, const struct kafka_range_error *e)
 {
 	struct watcher *w = context;
 	struct watch_part *part = part_of(w, e->partition);
-	log_error("%s:%" PRId32 ": offset %" PRId64 " is gone (there is %" PRId64 " to %" PRId64 "): reading goes on at %" PRId64,
-		  w->topic, e->partition, e->wanted, e->low, e->high, e->low);
-	if (part && e->wanted > e->high)
-		watch_log_anew(part->watch);
+	if (e->wanted <= e->high)
+		log_error("%s:%" PRId32 ": offsets %" PRId64 " to %" PRId64 " are gone before they were read (kafka.retention is too short "
+			  "for how far we are behind): windows lack what was in them", w->topic, e->partition, e->wanted, e->low);
+	else if (part)
+		part->broken = true;
+}
+
+static void mend(struct watcher *w, struct watch_part *part)
+{
+	struct err err = {0};
+	int64_t first, stable;
+	if (!kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS, &err))
+		return;   /* again at the next step */
+	await(w, part);
+	int64_t from = begin_anew(w, part, watch_position(part->watch), first, stable);
+	if (kafka_consumer_seek(w->consumer, 0, part->partition, from, &err))
+		part->broken = false;
+	else
+		log_warn("%s:%" PRId32 ": %s", w->topic, part->partition, err.text);
 }
 
 /* ---- reading ---- */
@@ -302,7 +371,7 @@ static void apply(struct watcher *w, const struct kafka_record *records, size_t 
 		const struct kafka_record *r = &records[i];
 		if (part == NULL || part->partition != r->partition)
 			part = part_of(w, r->partition);
-		if (part && !watch_apply(part->watch, r->value, r->timestamp_ms, r->offset))
+		if (part && !part->broken && !watch_apply(part->watch, r->value, r->timestamp_ms, r->offset))
 			letter(w, r);
 	}
 	metrics_add(w->shard, METRIC_BUNDLES, METRIC_ONLY, count);
@@ -315,8 +384,12 @@ static void note_caught_up(struct watcher *w)
 	bool all = w->parts_count > 0;
 	for (size_t i = 0; i < n; i++) {
 		struct watch_part *part = part_of(w, positions[i].partition);
-		if (part && positions[i].lag == 0)
+		if (part && !part->broken && positions[i].lag == 0 && !part->caught_up) {
 			part->caught_up = true;
+			if (part->rewrite)   /* what the checkpoint holds is of no use to anybody */
+				watch_checkpoint_rewrite(part->watch);
+			part->rewrite = false;
+		}
 	}
 	for (unsigned i = 0; i < w->parts_count; i++)
 		all = all && w->parts[i]->caught_up;
@@ -376,6 +449,9 @@ static bool step(struct watcher *w)
 	advance(w);
 	apply(w, w->records, count);
 	kafka_consumer_release(w->consumer);
+	for (unsigned i = 0; i < w->parts_count; i++)
+		if (w->parts[i]->broken)
+			mend(w, w->parts[i]);
 	note_caught_up(w);
 	settle_all(w);
 	if (w->parts_count)
@@ -414,7 +490,7 @@ static void *watcher_main(void *context)
 	kafka_consumer_close(w->consumer);   /* revoked() saves and drops what is left */
 	w->consumer = NULL;
 	while (w->parts_count)               /* after a fatal error nothing was revoked */
-		drop(w, w->parts[0]->partition, false);
+		drop(w, w->parts[0]->partition, 0);
 	return NULL;
 }
 

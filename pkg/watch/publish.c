@@ -127,21 +127,28 @@ static void fill_window(struct filler *f, uint32_t slot, enum ledger ledger, uns
 	s->changes[which] = changes < f->tick + f->refresh ? changes : f->tick + f->refresh;
 }
 
+bool watch_touchpoint_empty(struct watch *w, const struct touch *t)
+{
+	for (unsigned l = 0; l < LEDGERS; l++)
+		if (t->slot[l] != NOBODY && !windows_empty(w->windows, t->slot[l]))
+			return false;
+	return true;
+}
+
 static void fill_touchpoint(struct filler *f, uint32_t i)
 {
 	struct watch *w = f->w;
 	struct touch *t = &w->touches[i];
 	struct watch_batch *b = f->batch;
 	unsigned first = b->windows_count;
-	bool empty = true;
+	bool empty = watch_touchpoint_empty(w, t);
 	for (unsigned l = 0; l < LEDGERS; l++) {
 		uint32_t slot = t->slot[l];
 		if (slot == NOBODY)
 			continue;
 		for (unsigned which = 0; which < w->setup.windows.count; which++)
-			if (window_due(w, &w->slots[slot], which) <= f->tick)
+			if (empty || window_due(w, &w->slots[slot], which) <= f->tick)   /* what leaves leaves whole */
 				fill_window(f, slot, (enum ledger)l, which);
-		empty = empty && windows_empty(w->windows, slot);
 	}
 	if (b->windows_count > first) {
 		b->touchpoints[b->count] = i;
@@ -158,8 +165,10 @@ static void fill_touchpoint(struct filler *f, uint32_t i)
 	}
 	t->changed_ms = 0;
 	uint32_t due = touchpoint_due(w, t);
-	if (due != UINT32_MAX && !(empty && b->windows_count > first))   /* what left for good is not refreshed */
+	if (due != UINT32_MAX && !empty)   /* what left is not refreshed */
 		watch_wheel_put(w, i, due <= f->tick ? f->tick + 1 : due);
+	if (empty && !t->unsaved && w->position.offset >= 0)   /* and leaves the checkpoint */
+		watch_save_last(w, i, w->position);
 }
 
 enum { WINDOWS_OF_ONE = LEDGERS * WINDOWS_MAX, POOL_WINDOWS = WATCH_BATCH * 6 + WINDOWS_OF_ONE, POOL_PANES = 40000 };

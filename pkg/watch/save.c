@@ -59,10 +59,8 @@ void watch_checkpoint_failed(struct watch *w, const struct watch_batch *b)
 {
 	for (unsigned f = b->fields_count; f-- > 0;) {
 		watch_save_first(w, b->field_touchpoints[f], b->before[f]);
-		if (!b->low_known || b->replace) {
-			w->touches[b->field_touchpoints[f]].of_rewrite = true;
-			w->rewrite_left++;
-		}
+		w->touches[b->field_touchpoints[f]].of_rewrite = b->fields[f].of_rewrite;
+		w->rewrite_left += b->fields[f].of_rewrite;
 	}
 	w->replace_next = w->replace_next || b->replace;
 }

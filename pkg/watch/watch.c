@@ -25,6 +25,8 @@ static void set_paces(struct watch *w)
 		int64_t length_ms = (length_s ? length_s : 24 * 3600) * 1000;   /* today is paced as a day */
 		w->pace[i] = ticks_at_least(length_ms / 3600);
 		w->series_pace[i] = ticks_at_least(length_ms / 60);
+		if (w->setup.ttl_ms && w->series_pace[i] > ticks_at_least(w->setup.ttl_ms / 2))
+			w->series_pace[i] = ticks_at_least(w->setup.ttl_ms / 2);
 	}
 }
 
@@ -143,6 +145,8 @@ static void apply_group(struct watch *w, const struct bundle_group *group, int64
 bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t offset)
 {
 	struct bundle bundle;
+	if (offset <= w->position.offset)
+		return true;
 	bool readable = bundle_read(w->reader, bytes, &bundle);
 	w->offset_before = w->position.offset;
 	if (readable) {

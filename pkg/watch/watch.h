@@ -42,6 +42,7 @@ struct watch_setup {
 	const struct zone *zone;         /* the default; all zones are borrowed */
 	const struct watch_zone *zones;  /* of single touchpoints */
 	unsigned zones_count;
+	int64_t ttl_ms;                  /* of the keys: a series is written again before half of it is over; 0: does not matter */
 	int32_t partition;
 };
 
@@ -51,7 +52,8 @@ struct watch *watch_create(const struct watch_setup *, int64_t now_ms);
 void watch_destroy(struct watch *);
 
 /* ---- the log ---- */
-bool watch_apply(struct watch *, struct str bundle, int64_t record_ms, int64_t offset);   /* false: can't be read; the position moves on */
+/* False: can't be read; the position moves on. An offset at or before the position was applied already: nothing happens. */
+bool watch_apply(struct watch *, struct str bundle, int64_t record_ms, int64_t offset);
 void watch_advance(struct watch *, int64_t now_ms);
 
 struct watch_position {
@@ -74,7 +76,8 @@ unsigned watch_series(struct watch *, uint32_t i, enum ledger, unsigned which, s
 
 struct watch_field {
 	struct str touchpoint;
-	size_t at, len;                /* in the batch's bytes */
+	size_t at, len;                /* in the batch's bytes; len 0: the touchpoint is empty, its field goes away */
+	bool of_rewrite;
 };
 
 /* Filled by the watch, then read by the publisher's thread until it comes back. Names stay valid as long as the watch. */
@@ -113,7 +116,7 @@ unsigned watch_due(const struct watch *, int64_t now_ms);                       
 unsigned watch_unsaved(const struct watch *);                                        /* touchpoints with changes that no checkpoint holds */
 
 /* ---- restart ---- */
-bool watch_restore(struct watch *, struct str touchpoint, struct str bytes);   /* a checkpoint's field; false: can't be read */
+bool watch_restore(struct watch *, struct str touchpoint, struct str bytes);   /* a checkpoint's field; false: can't be read, or one too many */
 void watch_restored(struct watch *, struct watch_position low);                /* after the last field */
 void watch_log_anew(struct watch *);   /* the topic was created anew: offsets start again, what was counted stays */
 

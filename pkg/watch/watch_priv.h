@@ -73,6 +73,7 @@ void watch_changed(struct watch *, uint32_t touchpoint, uint32_t slot);   /* its
 void watch_save_last(struct watch *, uint32_t touchpoint, struct watch_position before);
 void watch_save_first(struct watch *, uint32_t touchpoint, struct watch_position before);
 void watch_save_remove(struct watch *, uint32_t touchpoint);
+bool watch_touchpoint_empty(struct watch *, const struct touch *);
 uint32_t watch_open_touchpoint(struct watch *, struct str name);
 uint32_t watch_open_slot(struct watch *, uint32_t touchpoint, enum ledger);
 
