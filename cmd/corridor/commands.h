@@ -33,11 +33,13 @@ int command_failed(const struct command *, const struct err *);
 
 extern const struct command command_check;
 extern const struct command command_config;
+extern const struct command command_dead_letters;
 extern const struct command command_demo;
 extern const struct command command_generate;
 extern const struct command command_help;
 extern const struct command command_ping;
 extern const struct command command_replay;
 extern const struct command command_run;
+extern const struct command command_topics;
 
 #endif

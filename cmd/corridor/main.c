@@ -13,6 +13,8 @@ const struct command *const commands[] = {
 	&command_generate,
 	&command_check,
 	&command_config,
+	&command_topics,
+	&command_dead_letters,
 	&command_ping,
 	&command_help,
 	NULL,

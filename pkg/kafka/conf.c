@@ -33,9 +33,9 @@ static void library_log(const rd_kafka_t *rk, int level, const char *facility, c
 	if (strcmp(facility, "CONFWARN") == 0 && strstr(words, "will be ignored by this") != NULL)
 		return;
 	const struct kafka_log_target *target = rd_kafka_opaque(rk);
-	enum kafka_log_level ours = level <= LOG_ERR       ? KAFKA_LOG_ERROR
+	enum kafka_log_level ours = level <= LOG_ERR	   ? KAFKA_LOG_ERROR
 				    : level <= LOG_WARNING ? KAFKA_LOG_WARNING
-				    : level <= LOG_INFO    ? KAFKA_LOG_INFO
+				    : level <= LOG_INFO	   ? KAFKA_LOG_INFO
 							   : KAFKA_LOG_DEBUG;
 	kafka_say(target->options, ours, "%s: %s: %s", rd_kafka_name(rk), facility, words);
 }
@@ -85,7 +85,8 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *options, const ch
 		ok = kafka_conf_put(conf, base[i].name, base[i].value, err);
 	for (size_t i = 0; ok && i < options->properties_count; i++) {
 		const struct kafka_property *p = &options->properties[i];
-		ok = kafka_property_check(p->name, p->value, err) && kafka_conf_put(conf, p->name, p->value, err);
+		ok = kafka_property_check(p->name, p->value, err) &&
+		     kafka_conf_put(conf, p->name, p->value, err);
 	}
 	ok = ok && kafka_conf_put(conf, "bootstrap.servers", options->brokers, err);
 	rd_kafka_conf_set_log_cb(conf, library_log);
@@ -95,7 +96,8 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *options, const ch
 	return NULL;
 }
 
-rd_kafka_t *kafka_conf_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, void *client, const char *brokers, struct err *err)
+rd_kafka_t *kafka_conf_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, void *client, const char *brokers,
+			      struct err *err)
 {
 	char words[300];
 	rd_kafka_conf_set_opaque(conf, client);
@@ -110,12 +112,16 @@ rd_kafka_t *kafka_conf_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, void 
 const char *kafka_right_missing(rd_kafka_resp_err_t code)
 {
 	switch (code) {
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return "no right to Read, Write or Describe the topic";
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return "no right to Read, Write or Describe the topic";
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED: return "no right to Read the group";
-	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED: return "no right to Write and Describe the transactional id";
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return "no right to Create on the cluster (or IdempotentWrite before Kafka 2.8)";
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+		return "no right to Write and Describe the transactional id";
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		return "no right to Create on the cluster (or IdempotentWrite before Kafka 2.8)";
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION: return "Kafka does not accept the name or the password (kafka: sasl.*)";
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		return "Kafka does not accept the name or the password (kafka: sasl.*)";
 	default: return NULL;
 	}
 }
@@ -124,7 +130,9 @@ void kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *subject, c
 {
 	const char *right = kafka_right_missing(code);
 	if (right != NULL)
-		err_set(err, "%s: %s; `corridor topics --print` lists the ACLs (%s)", subject, right, rd_kafka_err2name(code));
+		err_set(err, "%s: %s; `corridor topics --print` lists the ACLs (%s)", subject, right,
+			rd_kafka_err2name(code));
 	else
-		err_set(err, "%s: %s (%s)", subject, words != NULL ? words : rd_kafka_err2str(code), rd_kafka_err2name(code));
+		err_set(err, "%s: %s (%s)", subject, words != NULL ? words : rd_kafka_err2str(code),
+			rd_kafka_err2name(code));
 }

@@ -28,8 +28,9 @@ static int on_statistics(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 
 /* ---- life ---- */
 
-struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options, rd_kafka_conf_t *conf, const char *const *topics,
-					     size_t topics_count, size_t batch_max, struct err *err)
+struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options, rd_kafka_conf_t *conf,
+					     const char *const *topics, size_t topics_count, size_t batch_max,
+					     struct err *err)
 {
 	must(topics_count > 0 && batch_max > 0);
 	struct kafka_consumer *consumer = must_alloc(sizeof *consumer);
@@ -52,15 +53,19 @@ struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options
 	return consumer;
 }
 
-static rd_kafka_conf_t *member_conf(const struct kafka_options *options, const struct kafka_consumer_spec *spec, struct err *err)
+static rd_kafka_conf_t *member_conf(const struct kafka_options *options,
+				    const struct kafka_consumer_spec *spec, struct err *err)
 {
 	char role[100], text[600];
-	snprintf(role, sizeof role, "%s%s%d", spec->group_suffix ? spec->group_suffix : "", spec->group_suffix ? "-" : "", spec->lane);
+	snprintf(role, sizeof role, "%s%s%d", spec->group_suffix ? spec->group_suffix : "",
+		 spec->group_suffix ? "-" : "", spec->lane);
 	rd_kafka_conf_t *conf = kafka_conf_create(options, role, err);
 	if (conf == NULL)
 		return NULL;
-	int64_t session = spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
-	snprintf(text, sizeof text, "%s%s%s", options->group, spec->group_suffix ? "." : "", spec->group_suffix ? spec->group_suffix : "");
+	int64_t session =
+		spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
+	snprintf(text, sizeof text, "%s%s%s", options->group, spec->group_suffix ? "." : "",
+		 spec->group_suffix ? spec->group_suffix : "");
 	bool ok = kafka_conf_put(conf, "group.id", text, err);
 	snprintf(text, sizeof text, "%s-%d", kafka_instance(options), spec->lane);
 	static const struct kafka_property fixed[] = {
@@ -76,7 +81,8 @@ static rd_kafka_conf_t *member_conf(const struct kafka_options *options, const s
 		/* A revocation is learned of with a heartbeat. */
 		{"heartbeat.interval.ms", "1000"},
 	};
-	ok = ok && kafka_conf_put(conf, "group.instance.id", text, err) && kafka_conf_put_number(conf, "session.timeout.ms", session, err);
+	ok = ok && kafka_conf_put(conf, "group.instance.id", text, err) &&
+	     kafka_conf_put_number(conf, "session.timeout.ms", session, err);
 	for (size_t i = 0; ok && i < sizeof fixed / sizeof *fixed; i++)
 		ok = kafka_conf_put(conf, fixed[i].name, fixed[i].value, err);
 	if (ok) {
@@ -87,7 +93,8 @@ static rd_kafka_conf_t *member_conf(const struct kafka_options *options, const s
 	return NULL;
 }
 
-struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options, const struct kafka_consumer_spec *spec, struct err *err)
+struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options,
+					   const struct kafka_consumer_spec *spec, struct err *err)
 {
 	rd_kafka_conf_t *conf = member_conf(options, spec, err);
 	if (conf == NULL)
@@ -155,11 +162,8 @@ static void event_take(struct kafka_consumer *consumer, const rd_kafka_message_t
 		}
 		return;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		consumer->stats.topics_missing = true;
-		break;
-	default:
-		break;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: consumer->stats.topics_missing = true; break;
+	default: break;
 	}
 	consumer->stats.errors++;
 	int64_t now_ms = kafka_now_ms();
@@ -231,8 +235,8 @@ static size_t batch_take(struct kafka_consumer *consumer, size_t max, int timeou
 	return (size_t)n + (more < 0 ? 0 : (size_t)more);
 }
 
-enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafka_record *out, size_t max, size_t *count, int timeout_ms,
-				    struct err *err)
+enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafka_record *out, size_t max,
+				    size_t *count, int timeout_ms, struct err *err)
 {
 	must(consumer->messages_count == 0 && max > 0 && max <= consumer->batch_max);
 	for (size_t i = 0; i < consumer->parts_count; i++)
@@ -253,7 +257,9 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 	if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return KAFKA_POLL_OK;
 	if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-		err_set(err, "another instance runs in group %s under the name %s; give each its own kafka.instance",
+		err_set(err,
+			"another instance runs in group %s under the name %s; give each its own "
+			"kafka.instance",
 			consumer->log.options->group, kafka_instance(consumer->log.options));
 	else
 		kafka_err(err, fatal, "Kafka consumer gave up", words);

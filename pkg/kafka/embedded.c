@@ -4,12 +4,12 @@
 
 #include "kafka/kafka_priv.h"
 
-#include <librdkafka/rdkafka_mock.h>   /* after rdkafka.h */
+#include <librdkafka/rdkafka_mock.h> /* after rdkafka.h */
 
 struct kafka_embedded {
-	struct kafka_log_target log;   /* first: see kafka_conf_client() */
+	struct kafka_log_target log; /* first: see kafka_conf_client() */
 	struct kafka_options options;
-	rd_kafka_t *rk;                /* the cluster lives in a client of its own */
+	rd_kafka_t *rk; /* the cluster lives in a client of its own */
 	rd_kafka_mock_cluster_t *cluster;
 	int brokers;
 };
@@ -22,7 +22,8 @@ struct kafka_embedded *kafka_embedded_open(int brokers, struct err *err)
 	embedded->brokers = brokers;
 	embedded->options = (struct kafka_options){.brokers = "", .instance = "embedded", .log = log_nothing};
 	embedded->log.options = &embedded->options;
-	embedded->rk = kafka_conf_client(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), embedded, "the embedded broker", err);
+	embedded->rk = kafka_conf_client(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), embedded,
+					 "the embedded broker", err);
 	if (embedded->rk != NULL)
 		embedded->cluster = rd_kafka_mock_cluster_new(embedded->rk, brokers);
 	if (embedded->cluster != NULL)
@@ -57,12 +58,14 @@ bool kafka_embedded_topic(struct kafka_embedded *embedded, const char *name, int
 	return false;
 }
 
-bool kafka_embedded_own_topics(struct kafka_embedded *embedded, const struct kafka_options *options, struct err *err)
+bool kafka_embedded_own_topics(struct kafka_embedded *embedded, const struct kafka_options *options,
+			       struct err *err)
 {
 	for (int i = 0; i < KAFKA_TOPICS; i++) {
 		char name[KAFKA_TOPIC_NAME_BYTES];
 		kafka_topic_name(options, (enum kafka_topic)i, name);
-		if (!kafka_embedded_topic(embedded, name, kafka_own_partitions(options, (enum kafka_topic)i), err))
+		if (!kafka_embedded_topic(embedded, name, kafka_own_partitions(options, (enum kafka_topic)i),
+					  err))
 			return false;
 	}
 	return true;

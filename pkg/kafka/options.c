@@ -10,14 +10,19 @@
 #define AT(member) offsetof(struct kafka_options, member)
 
 const struct option_row kafka_options[] = {
-	{"brokers", OPTION_TEXT, AT(brokers), "localhost:9092", 0, 0, NULL, "Kafka's bootstrap servers: host:port, host:port", 0},
-	{"group", OPTION_TEXT, AT(group), "corridor", 0, 0, NULL, "consumer group; one per deployment, all its instances share it", 0},
+	{"brokers", OPTION_TEXT, AT(brokers), "localhost:9092", 0, 0, NULL,
+	 "Kafka's bootstrap servers: host:port, host:port", 0},
+	{"group", OPTION_TEXT, AT(group), "corridor", 0, 0, NULL,
+	 "consumer group; one per deployment, all its instances share it", 0},
 	{"prefix", OPTION_TEXT, AT(prefix), "corridor", 0, 0, NULL,
 	 "the topics of our own are named PREFIX.tallies, PREFIX.responses, PREFIX.dead-letters", 0},
 	{"instance", OPTION_TEXT, AT(instance), NULL, 0, 0, NULL,
-	 "this instance's name, its own in the group and the same after a restart; the host's name if absent", 0},
+	 "this instance's name, its own in the group and the same after a restart; the host's name if absent",
+	 0},
 	{"shards", OPTION_INT, AT(shards), "16", 1, 4096, NULL,
-	 "partitions of PREFIX.tallies, fixed once the topic is created: the most that the watch stage can be spread over", 0},
+	 "partitions of PREFIX.tallies, fixed once the topic is created: the most that the watch stage can "
+	 "be spread over",
+	 0},
 	{"replication", OPTION_INT, AT(replication), "0", 0, 16, NULL,
 	 "replicas of the topics that we create; 0: the broker's default; 3 in production", 0},
 	{"retention", OPTION_DURATION, AT(retention_ms), "0s", 0, 0, NULL,
@@ -85,7 +90,8 @@ bool kafka_property_check(const char *name, const char *value, struct err *err)
 	if (result == RD_KAFKA_CONF_OK)
 		return true;
 	if (result == RD_KAFKA_CONF_UNKNOWN)
-		err_set(err, "%s is neither a key of Corridor nor a property of librdkafka %s", name, rd_kafka_version_str());
+		err_set(err, "%s is neither a key of Corridor nor a property of librdkafka %s", name,
+			rd_kafka_version_str());
 	else
 		err_set(err, "%s: %s", name, words);
 	return false;

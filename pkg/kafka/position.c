@@ -5,17 +5,19 @@
 
 #include "kafka/kafka_priv.h"
 
-static void err_part(struct err *err, const struct kafka_consumer *consumer, uint32_t topic, int32_t partition, const char *what,
-		     rd_kafka_resp_err_t code)
+static void err_part(struct err *err, const struct kafka_consumer *consumer, uint32_t topic,
+		     int32_t partition, const char *what, rd_kafka_resp_err_t code)
 {
 	char subject[400];
-	snprintf(subject, sizeof subject, "%s [%d]: %s", topic < consumer->topics_count ? consumer->topics[topic] : "?", partition, what);
+	snprintf(subject, sizeof subject, "%s [%d]: %s",
+		 topic < consumer->topics_count ? consumer->topics[topic] : "?", partition, what);
 	kafka_err(err, code, subject, NULL);
 }
 
 /* ---- moving ---- */
 
-int64_t kafka_offset_resolve(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset)
+int64_t kafka_offset_resolve(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+			     int64_t offset)
 {
 	struct err err = {0};
 	int64_t low, end;
@@ -28,10 +30,12 @@ int64_t kafka_offset_resolve(struct kafka_consumer *consumer, uint32_t topic, in
 	return offset == KAFKA_OFFSET_LATEST ? offset : 0;
 }
 
-bool kafka_part_seek(struct kafka_consumer *consumer, struct kafka_part *part, int64_t offset, struct err *err)
+bool kafka_part_seek(struct kafka_consumer *consumer, struct kafka_part *part, int64_t offset,
+		     struct err *err)
 {
 	offset = kafka_offset_resolve(consumer, part->topic, part->partition, offset);
-	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, offset);
+	rd_kafka_topic_partition_list_t *list =
+		kafka_part_list(consumer, part->topic, part->partition, offset);
 	/* -1: waits only for librdkafka's own thread. (Up to 2.1 it takes the time-out for microseconds.) */
 	rd_kafka_error_t *error = rd_kafka_seek_partitions(consumer->rk, list, -1);
 	rd_kafka_resp_err_t code = error != NULL ? rd_kafka_error_code(error) : list->elems[0].err;
@@ -60,9 +64,10 @@ bool kafka_part_seek(struct kafka_consumer *consumer, struct kafka_part *part, i
 
 bool kafka_part_pause(struct kafka_consumer *consumer, struct kafka_part *part, bool pause, struct err *err)
 {
-	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, RD_KAFKA_OFFSET_INVALID);
-	rd_kafka_resp_err_t code =
-		pause ? rd_kafka_pause_partitions(consumer->rk, list) : rd_kafka_resume_partitions(consumer->rk, list);
+	rd_kafka_topic_partition_list_t *list =
+		kafka_part_list(consumer, part->topic, part->partition, RD_KAFKA_OFFSET_INVALID);
+	rd_kafka_resp_err_t code = pause ? rd_kafka_pause_partitions(consumer->rk, list)
+					 : rd_kafka_resume_partitions(consumer->rk, list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = list->elems[0].err;
 	rd_kafka_topic_partition_list_destroy(list);
@@ -74,7 +79,8 @@ bool kafka_part_pause(struct kafka_consumer *consumer, struct kafka_part *part, 
 	return false;
 }
 
-static struct kafka_part *part_owned(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, struct err *err)
+static struct kafka_part *part_owned(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+				     struct err *err)
 {
 	struct kafka_part *part = kafka_part_find(consumer, topic, partition);
 	if (part == NULL)
@@ -88,7 +94,8 @@ bool kafka_consumer_pause(struct kafka_consumer *consumer, uint32_t topic, int32
 	return part != NULL && kafka_part_pause(consumer, part, true, err);
 }
 
-bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, struct err *err)
+bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+			   struct err *err)
 {
 	struct kafka_part *part = part_owned(consumer, topic, partition, err);
 	if (part == NULL)
@@ -99,7 +106,8 @@ bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int3
 	return kafka_part_pause(consumer, part, false, err) && kafka_part_seek(consumer, part, at, err);
 }
 
-bool kafka_consumer_seek(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset, struct err *err)
+bool kafka_consumer_seek(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset,
+			 struct err *err)
 {
 	struct kafka_part *part = part_owned(consumer, topic, partition, err);
 	return part != NULL && kafka_part_seek(consumer, part, offset, err);
@@ -107,7 +115,8 @@ bool kafka_consumer_seek(struct kafka_consumer *consumer, uint32_t topic, int32_
 
 /* ---- asking ---- */
 
-bool kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_committed *out, size_t count, int timeout_ms, struct err *err)
+bool kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_committed *out, size_t count,
+			      int timeout_ms, struct err *err)
 {
 	if (count == 0)
 		return true;
@@ -121,7 +130,8 @@ bool kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_comm
 		const rd_kafka_topic_partition_t *p = &list->elems[i];
 		code = p->err;
 		out[i].offset = p->offset >= 0 ? p->offset : KAFKA_OFFSET_NONE;
-		size_t len = p->metadata_size < sizeof out[i].metadata ? p->metadata_size : sizeof out[i].metadata - 1;
+		size_t len = p->metadata_size < sizeof out[i].metadata ? p->metadata_size
+								       : sizeof out[i].metadata - 1;
 		if (len > 0)
 			memcpy(out[i].metadata, p->metadata, len);
 		out[i].metadata[len] = '\0';
@@ -133,10 +143,11 @@ bool kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_comm
 	return false;
 }
 
-bool kafka_consumer_offset_at(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t time_ms, int64_t *offset,
-			      int timeout_ms, struct err *err)
+bool kafka_consumer_offset_at(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+			      int64_t time_ms, int64_t *offset, int timeout_ms, struct err *err)
 {
-	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, topic, partition, time_ms < 0 ? 0 : time_ms);
+	rd_kafka_topic_partition_list_t *list =
+		kafka_part_list(consumer, topic, partition, time_ms < 0 ? 0 : time_ms);
 	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(consumer->rk, list, timeout_ms);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = list->elems[0].err;
@@ -147,16 +158,17 @@ bool kafka_consumer_offset_at(struct kafka_consumer *consumer, uint32_t topic, i
 		return false;
 	}
 	int64_t low;
-	return *offset >= 0 || kafka_consumer_watermarks(consumer, topic, partition, &low, offset, timeout_ms, err);
+	return *offset >= 0 ||
+	       kafka_consumer_watermarks(consumer, topic, partition, &low, offset, timeout_ms, err);
 }
 
-bool kafka_consumer_watermarks(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t *low, int64_t *stable,
-			       int timeout_ms, struct err *err)
+bool kafka_consumer_watermarks(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+			       int64_t *low, int64_t *stable, int timeout_ms, struct err *err)
 {
 	must(topic < consumer->topics_count);
 	/* The request carries this client's isolation level, so the end is the last stable offset. */
-	rd_kafka_resp_err_t code =
-		rd_kafka_query_watermark_offsets(consumer->rk, consumer->topics[topic], partition, low, stable, timeout_ms);
+	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(consumer->rk, consumer->topics[topic],
+								    partition, low, stable, timeout_ms);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return true;
 	err_part(err, consumer, topic, partition, "asking where it begins and ends", code);
@@ -187,8 +199,10 @@ size_t kafka_consumer_positions(const struct kafka_consumer *consumer, struct ka
 	for (size_t i = 0; i < consumer->parts_count && i < max; i++) {
 		const struct kafka_part *part = &consumer->parts[i];
 		int64_t low, high;
-		if (rd_kafka_get_watermark_offsets(consumer->rk, consumer->topics[part->topic], part->partition, &low, &high) !=
-			    RD_KAFKA_RESP_ERR_NO_ERROR || high < 0)
+		if (rd_kafka_get_watermark_offsets(consumer->rk, consumer->topics[part->topic],
+						   part->partition, &low,
+						   &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+		    high < 0)
 			high = -1;
 		/* The end that was seen lies behind the last record's offset by the transaction markers that follow it. */
 		int64_t next = part->eof > part->position ? part->eof : part->position;
@@ -196,7 +210,9 @@ size_t kafka_consumer_positions(const struct kafka_consumer *consumer, struct ka
 						 .partition = part->partition,
 						 .position = part->position,
 						 .high = high,
-						 .lag = high < 0 || next < 0 ? -1 : high > next ? high - next : 0,
+						 .lag = high < 0 || next < 0 ? -1
+							: high > next	     ? high - next
+									     : 0,
 						 .paused = part->paused};
 	}
 	return consumer->parts_count;
@@ -248,7 +264,9 @@ struct kafka_group *kafka_consumer_group(struct kafka_consumer *consumer, struct
 	}
 	bool ok = false;
 	if (!generation_read(metadata, &generation))
-		err_set(err, "librdkafka %s writes group metadata in a form that is not known; nothing can be committed safely",
+		err_set(err,
+			"librdkafka %s writes group metadata in a form that is not known; nothing can be "
+			"committed safely",
 			rd_kafka_version_str());
 	else if (generation < 0 || rd_kafka_assignment_lost(consumer->rk))
 		err_set(err, "not a member of group %s just now", consumer->log.options->group);

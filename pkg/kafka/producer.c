@@ -5,21 +5,21 @@
 
 #include "kafka/kafka_priv.h"
 
-#define SEND_WAIT_MS 5000   /* for room in a full queue */
+#define SEND_WAIT_MS 5000 /* for room in a full queue */
 #define HEADERS_MAX  64
 
 struct kafka_producer {
-	struct kafka_log_target log;   /* first: see kafka_conf_client() */
+	struct kafka_log_target log; /* first: see kafka_conf_client() */
 	rd_kafka_t *rk;
-	char transactional_id[300];    /* "": plain */
+	char transactional_id[300]; /* "": plain */
 	kafka_delivered_fn *delivered;
 	void *context;
 	char **names;
 	rd_kafka_topic_t **topics;
 	size_t topics_count;
-	bool open;                     /* a transaction */
+	bool open; /* a transaction */
 	int64_t began_ms;
-	uint64_t failed_before;        /* stats.failed at begin */
+	uint64_t failed_before; /* stats.failed at begin */
 	struct kafka_producer_stats stats;
 };
 
@@ -66,7 +66,8 @@ static rd_kafka_t *client_create(struct kafka_producer *producer, struct err *er
 	rd_kafka_conf_t *conf = kafka_conf_create(options, transactional ? "lane" : "producer", err);
 	if (conf == NULL)
 		return NULL;
-	bool ok = kafka_conf_put(conf, "enable.idempotence", "true", err) && kafka_conf_put(conf, "acks", "all", err) &&
+	bool ok = kafka_conf_put(conf, "enable.idempotence", "true", err) &&
+		  kafka_conf_put(conf, "acks", "all", err) &&
 		  kafka_conf_put_number(conf, "message.max.bytes", kafka_conf_record_bytes_max(options), err);
 	if (transactional)
 		ok = ok && kafka_conf_put(conf, "transactional.id", producer->transactional_id, err) &&
@@ -81,8 +82,9 @@ static rd_kafka_t *client_create(struct kafka_producer *producer, struct err *er
 	return kafka_conf_client(RD_KAFKA_PRODUCER, conf, producer, options->brokers, err);
 }
 
-static struct kafka_producer *producer_create(const struct kafka_options *options, const char *transactional_id,
-					      kafka_delivered_fn *delivered, void *context, struct err *err)
+static struct kafka_producer *producer_create(const struct kafka_options *options,
+					      const char *transactional_id, kafka_delivered_fn *delivered,
+					      void *context, struct err *err)
 {
 	struct kafka_producer *producer = must_alloc(sizeof *producer);
 	producer->log.options = options;
@@ -96,20 +98,24 @@ static struct kafka_producer *producer_create(const struct kafka_options *option
 	return NULL;
 }
 
-struct kafka_producer *kafka_producer_open(const struct kafka_options *options, const char *role, int lane, kafka_delivered_fn *delivered,
-					   void *context, struct err *err)
+struct kafka_producer *kafka_producer_open(const struct kafka_options *options, const char *role, int lane,
+					   kafka_delivered_fn *delivered, void *context, struct err *err)
 {
 	char id[300];
-	int len = snprintf(id, sizeof id, "%s-%s%s%s-%d", options->group, kafka_instance(options), role ? "-" : "", role ? role : "", lane);
+	int len = snprintf(id, sizeof id, "%s-%s%s%s-%d", options->group, kafka_instance(options),
+			   role ? "-" : "", role ? role : "", lane);
 	if ((size_t)len >= sizeof id) {
-		err_set(err, "kafka.group and kafka.instance are too long together for a transactional id (%d bytes, at most %zu)", len,
-			sizeof id - 1);
+		err_set(err,
+			"kafka.group and kafka.instance are too long together for a transactional id (%d "
+			"bytes, at most %zu)",
+			len, sizeof id - 1);
 		return NULL;
 	}
 	return producer_create(options, id, delivered, context, err);
 }
 
-struct kafka_producer *kafka_producer_open_plain(const struct kafka_options *options, kafka_delivered_fn *delivered, void *context,
+struct kafka_producer *kafka_producer_open_plain(const struct kafka_options *options,
+						 kafka_delivered_fn *delivered, void *context,
 						 struct err *err)
 {
 	return producer_create(options, "", delivered, context, err);
@@ -162,7 +168,7 @@ unsigned kafka_producer_topic(struct kafka_producer *producer, const char *name)
 	producer->names = grown(producer->names, at, sizeof *producer->names);
 	producer->topics = grown(producer->topics, at, sizeof *producer->topics);
 	producer->names[at] = must_copy(name);
-	producer->topics[at] = NULL;   /* made at first use, for each client anew */
+	producer->topics[at] = NULL; /* made at first use, for each client anew */
 	return (unsigned)producer->topics_count++;
 }
 
@@ -177,24 +183,27 @@ static bool fenced(const struct kafka_producer *producer, rd_kafka_resp_err_t co
 }
 
 /* Takes the error. A commit whose answer was lost (librdkafka issue 5423) is unclear, whatever librdkafka suggests. */
-static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit, const char *what,
-				     struct err *err)
+static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit,
+				     const char *what, struct err *err)
 {
 	if (error == NULL)
 		return KAFKA_DONE;
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-	bool surely_not = producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
+	bool surely_not =
+		producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
 	enum kafka_outcome outcome = KAFKA_UNCLEAR;
 	char subject[400];
 	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
 	if (fenced(producer, code)) {
-		err_set(err, "%s: another instance runs under this name; give each its own kafka.instance (%s)", subject,
-			rd_kafka_error_name(error));
+		err_set(err,
+			"%s: another instance runs under this name; give each its own kafka.instance (%s)",
+			subject, rd_kafka_error_name(error));
 		outcome = KAFKA_FATAL;
 	} else {
 		if (kafka_right_missing(code) != NULL)
 			outcome = KAFKA_FATAL;
-		else if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) && (!commit || surely_not))
+		else if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) &&
+			 (!commit || surely_not))
 			outcome = KAFKA_ABORT;
 		kafka_err(err, code, subject, rd_kafka_error_string(error));
 	}
@@ -215,7 +224,8 @@ enum kafka_outcome kafka_producer_init(struct kafka_producer *producer, int time
 	must(producer->transactional_id[0] != '\0');
 	if (producer->rk == NULL)
 		return no_client(producer, err);
-	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false, "init_transactions", err);
+	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false,
+			  "init_transactions", err);
 }
 
 enum kafka_outcome kafka_producer_replace(struct kafka_producer *producer, int timeout_ms, struct err *err)
@@ -236,18 +246,22 @@ enum kafka_outcome kafka_producer_begin(struct kafka_producer *producer, struct 
 	must(!producer->open);
 	producer->began_ms = kafka_now_ms();
 	producer->failed_before = producer->stats.failed;
-	enum kafka_outcome outcome = outcome_of(producer, rd_kafka_begin_transaction(producer->rk), false, "begin", err);
+	enum kafka_outcome outcome =
+		outcome_of(producer, rd_kafka_begin_transaction(producer->rk), false, "begin", err);
 	producer->open = outcome == KAFKA_DONE;
 	return outcome;
 }
 
-enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer, const struct kafka_offset *offsets, size_t count,
-					       const struct kafka_group *group, int timeout_ms, struct err *err)
+enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer,
+					       const struct kafka_offset *offsets, size_t count,
+					       const struct kafka_group *group, int timeout_ms,
+					       struct err *err)
 {
 	must(producer->open);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
 	for (size_t i = 0; i < count; i++) {
-		rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
+		rd_kafka_topic_partition_t *p =
+			rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
 		p->offset = offsets[i].offset;
 		if (offsets[i].metadata.len > 0) {
 			/* librdkafka frees it with free() */
@@ -257,7 +271,8 @@ enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer, 
 			p->metadata_size = offsets[i].metadata.len;
 		}
 	}
-	rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(producer->rk, list, kafka_group_metadata(group), timeout_ms);
+	rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(
+		producer->rk, list, kafka_group_metadata(group), timeout_ms);
 	rd_kafka_topic_partition_list_destroy(list);
 	return outcome_of(producer, error, false, "sending offsets to the transaction", err);
 }
@@ -265,8 +280,8 @@ enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer, 
 enum kafka_outcome kafka_producer_commit(struct kafka_producer *producer, int timeout_ms, struct err *err)
 {
 	must(producer->open);
-	enum kafka_outcome outcome =
-		outcome_of(producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), true, "commit", err);
+	enum kafka_outcome outcome = outcome_of(
+		producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), true, "commit", err);
 	producer->open = outcome == KAFKA_ABORT;
 	return outcome;
 }
@@ -280,8 +295,8 @@ enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int tim
 	 * coordinator still writes the markers of the transaction before, the broker knows of no transaction to end and the client is lost.
 	 */
 	rd_kafka_flush(producer->rk, timeout_ms < 1000 ? timeout_ms : 1000);
-	enum kafka_outcome outcome =
-		outcome_of(producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
+	enum kafka_outcome outcome = outcome_of(
+		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
 	producer->open = false;
 	return outcome == KAFKA_ABORT ? KAFKA_UNCLEAR : outcome;
 }
@@ -296,26 +311,31 @@ static rd_kafka_headers_t *headers_create(const struct kafka_message *message)
 	for (size_t i = 0; i < message->headers_count; i++) {
 		const struct kafka_header *h = &message->headers[i];
 		must(rd_kafka_header_add(headers, h->name.at, (ssize_t)h->name.len, h->value.at,
-					 h->value.at != NULL ? (ssize_t)h->value.len : 0) == RD_KAFKA_RESP_ERR_NO_ERROR);
+					 h->value.at != NULL ? (ssize_t)h->value.len : 0) ==
+		     RD_KAFKA_RESP_ERR_NO_ERROR);
 	}
 	return headers;
 }
 
-static rd_kafka_error_t *produce(struct kafka_producer *producer, const struct kafka_message *message, rd_kafka_headers_t *headers)
+static rd_kafka_error_t *produce(struct kafka_producer *producer, const struct kafka_message *message,
+				 rd_kafka_headers_t *headers)
 {
 	rd_kafka_vu_t fields[8];
 	size_t n = 0;
 	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topics[message->topic]};
 	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition};
 	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
-	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->tag};
+	fields[n++] =
+		(rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->tag};
 	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms};
 	if (message->key.at != NULL)
-		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
-					      .u.mem = {.ptr = (void *)(uintptr_t)message->key.at, .size = message->key.len}};
+		fields[n++] = (rd_kafka_vu_t){
+			.vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = {.ptr = (void *)(uintptr_t)message->key.at, .size = message->key.len}};
 	if (message->value.at != NULL)
-		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
-					      .u.mem = {.ptr = (void *)(uintptr_t)message->value.at, .size = message->value.len}};
+		fields[n++] = (rd_kafka_vu_t){
+			.vtype = RD_KAFKA_VTYPE_VALUE,
+			.u.mem = {.ptr = (void *)(uintptr_t)message->value.at, .size = message->value.len}};
 	if (headers != NULL)
 		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
 	return rd_kafka_produceva(producer->rk, fields, n);
@@ -332,7 +352,8 @@ static bool topic_ready(struct kafka_producer *producer, unsigned topic, struct 
 	return producer->topics[topic] != NULL;
 }
 
-enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message, struct err *err)
+enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message,
+				       struct err *err)
 {
 	must(message->headers_count <= HEADERS_MAX);
 	if (producer->rk == NULL)
@@ -343,7 +364,8 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 	rd_kafka_headers_t *headers = headers_create(message);
 	rd_kafka_error_t *error;
 	while ((error = produce(producer, message, headers)) != NULL) {
-		if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_now_ms() >= deadline_ms)
+		if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL ||
+		    kafka_now_ms() >= deadline_ms)
 			break;
 		rd_kafka_error_destroy(error);
 		rd_kafka_poll(producer->rk, 50);
@@ -361,7 +383,8 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 		outcome = fenced(producer, fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
 		kafka_err(err, fatal, producer->names[message->topic], words);
 	} else {
-		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic], rd_kafka_error_string(error));
+		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic],
+			  rd_kafka_error_string(error));
 	}
 	rd_kafka_error_destroy(error);
 	return outcome;
@@ -380,7 +403,8 @@ enum kafka_outcome kafka_producer_flush(struct kafka_producer *producer, int tim
 	rd_kafka_resp_err_t code = rd_kafka_flush(producer->rk, timeout_ms);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return KAFKA_DONE;
-	err_set(err, "%d records are not delivered yet: %s", rd_kafka_outq_len(producer->rk), rd_kafka_err2str(code));
+	err_set(err, "%d records are not delivered yet: %s", rd_kafka_outq_len(producer->rk),
+		rd_kafka_err2str(code));
 	return KAFKA_UNCLEAR;
 }
 

@@ -40,20 +40,21 @@ static rd_kafka_conf_t *reader_conf(const struct kafka_options *options, bool co
 }
 
 /* The high watermarks need a client that reads uncommitted records: the others are told the last stable offset. */
-static bool ends_ask(struct kafka_consumer *consumer, struct kafka_read *reads, size_t count, int64_t kind, int64_t deadline_ms,
-		     struct err *err)
+static bool ends_ask(struct kafka_consumer *consumer, struct kafka_read *reads, size_t count, int64_t kind,
+		     int64_t deadline_ms, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		int64_t low, left_ms = deadline_ms - kafka_now_ms();
-		if (reads[i].until == kind && !kafka_consumer_watermarks(consumer, reads[i].topic, reads[i].partition, &low,
-									 &reads[i].until, left_ms < 100 ? 100 : (int)left_ms, err))
+		if (reads[i].until == kind &&
+		    !kafka_consumer_watermarks(consumer, reads[i].topic, reads[i].partition, &low,
+					       &reads[i].until, left_ms < 100 ? 100 : (int)left_ms, err))
 			return false;
 	}
 	return true;
 }
 
-static bool ends_high(const struct kafka_options *options, const char *const *topics, size_t topics_count, struct kafka_read *reads,
-		      size_t count, int64_t deadline_ms, struct err *err)
+static bool ends_high(const struct kafka_options *options, const char *const *topics, size_t topics_count,
+		      struct kafka_read *reads, size_t count, int64_t deadline_ms, struct err *err)
 {
 	size_t wanted = 0;
 	for (size_t i = 0; i < count; i++)
@@ -79,14 +80,16 @@ static void part_finish(struct kafka_reader *reader, size_t i)
 	reader->open_count--;
 	/* What lies behind the end is not fetched for nothing. */
 	struct err err = {0};
-	struct kafka_part *part = kafka_part_find(reader->consumer, reader->reads[i].topic, reader->reads[i].partition);
+	struct kafka_part *part =
+		kafka_part_find(reader->consumer, reader->reads[i].topic, reader->reads[i].partition);
 	if (part != NULL && !kafka_part_pause(reader->consumer, part, true, &err))
 		kafka_say(reader->consumer->log.options, KAFKA_LOG_DEBUG, "%s", err.text);
 }
 
 static bool reads_assign(struct kafka_reader *reader, struct err *err)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->reads_count + 1);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new((int)reader->reads_count + 1);
 	for (size_t i = 0; i < reader->reads_count; i++) {
 		const struct kafka_read *read = &reader->reads[i];
 		must(read->topic < reader->consumer->topics_count);
@@ -96,7 +99,9 @@ static bool reads_assign(struct kafka_reader *reader, struct err *err)
 			continue;
 		}
 		kafka_part_add(reader->consumer, read->topic, read->partition, read->from);
-		rd_kafka_topic_partition_list_add(list, reader->consumer->topics[read->topic], read->partition)->offset = read->from;
+		rd_kafka_topic_partition_list_add(list, reader->consumer->topics[read->topic],
+						  read->partition)
+			->offset = read->from;
 	}
 	rd_kafka_resp_err_t code = rd_kafka_assign(reader->consumer->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -106,14 +111,16 @@ static bool reads_assign(struct kafka_reader *reader, struct err *err)
 	return false;
 }
 
-struct kafka_reader *kafka_reader_open(const struct kafka_options *options, const char *const *topics, size_t topics_count,
-				       struct kafka_read *reads, size_t reads_count, size_t batch_max, int timeout_ms, struct err *err)
+struct kafka_reader *kafka_reader_open(const struct kafka_options *options, const char *const *topics,
+				       size_t topics_count, struct kafka_read *reads, size_t reads_count,
+				       size_t batch_max, int timeout_ms, struct err *err)
 {
 	int64_t deadline_ms = kafka_now_ms() + timeout_ms;
 	rd_kafka_conf_t *conf = reader_conf(options, true, err);
 	if (conf == NULL)
 		return NULL;
-	struct kafka_consumer *consumer = kafka_consumer_create(options, conf, topics, topics_count, batch_max, err);
+	struct kafka_consumer *consumer =
+		kafka_consumer_create(options, conf, topics, topics_count, batch_max, err);
 	if (consumer == NULL)
 		return NULL;
 	struct kafka_reader *reader = must_alloc(sizeof *reader);
@@ -126,7 +133,8 @@ struct kafka_reader *kafka_reader_open(const struct kafka_options *options, cons
 		if (reads_count > 0)
 			memcpy(reader->reads, reads, reads_count * sizeof *reads);
 		for (size_t i = 0; i < reads_count; i++)
-			reader->reads[i].from = kafka_offset_resolve(consumer, reads[i].topic, reads[i].partition, reads[i].from);
+			reader->reads[i].from = kafka_offset_resolve(consumer, reads[i].topic,
+								     reads[i].partition, reads[i].from);
 		if (reads_assign(reader, err))
 			return reader;
 	}
@@ -152,8 +160,8 @@ static size_t read_of(const struct kafka_reader *reader, const struct kafka_reco
 	return i;
 }
 
-enum kafka_poll kafka_reader_poll(struct kafka_reader *reader, struct kafka_record *out, size_t max, size_t *count, int timeout_ms,
-				  struct err *err)
+enum kafka_poll kafka_reader_poll(struct kafka_reader *reader, struct kafka_record *out, size_t max,
+				  size_t *count, int timeout_ms, struct err *err)
 {
 	size_t have, kept = 0, read = 0;
 	enum kafka_poll outcome = kafka_consumer_poll(reader->consumer, out, max, &have, timeout_ms, err);

@@ -13,7 +13,7 @@
  * has already taken, without fetching them again (mended in 2.1). So after each rebalance they are sought to where we know we are.
  */
 
-#define LEAVE_WAIT_MS 5000   /* for librdkafka's own threads, and an answer of the broker that is on its way */
+#define LEAVE_WAIT_MS 5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
 
 /* ---- the partitions that we have ---- */
 
@@ -33,7 +33,8 @@ struct kafka_part *kafka_part_find(const struct kafka_consumer *consumer, uint32
 	return NULL;
 }
 
-struct kafka_part *kafka_part_add(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t start)
+struct kafka_part *kafka_part_add(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+				  int64_t start)
 {
 	struct kafka_part *part = kafka_part_find(consumer, topic, partition);
 	if (part == NULL && consumer->parts_count == consumer->parts_room) {
@@ -65,7 +66,8 @@ void kafka_part_drop(struct kafka_consumer *consumer, uint32_t topic, int32_t pa
 		*part = consumer->parts[--consumer->parts_count];
 }
 
-rd_kafka_topic_partition_list_t *kafka_part_list(const struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset)
+rd_kafka_topic_partition_list_t *kafka_part_list(const struct kafka_consumer *consumer, uint32_t topic,
+						 int32_t partition, int64_t offset)
 {
 	must(topic < consumer->topics_count);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -75,15 +77,16 @@ rd_kafka_topic_partition_list_t *kafka_part_list(const struct kafka_consumer *co
 
 /* ---- carrying a rebalance out ---- */
 
-static void library_answer(struct kafka_consumer *consumer, bool assign, rd_kafka_topic_partition_list_t *list)
+static void library_answer(struct kafka_consumer *consumer, bool assign,
+			   rd_kafka_topic_partition_list_t *list)
 {
-	rd_kafka_error_t *error =
-		assign ? rd_kafka_incremental_assign(consumer->rk, list) : rd_kafka_incremental_unassign(consumer->rk, list);
+	rd_kafka_error_t *error = assign ? rd_kafka_incremental_assign(consumer->rk, list)
+					 : rd_kafka_incremental_unassign(consumer->rk, list);
 	if (error == NULL)
 		return;
 	/* The group went on without us meanwhile: another event follows and puts it right. */
-	kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s %d partitions: %s", assign ? "taking" : "giving up", list->cnt,
-		  rd_kafka_error_string(error));
+	kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s %d partitions: %s",
+		  assign ? "taking" : "giving up", list->cnt, rd_kafka_error_string(error));
 	rd_kafka_error_destroy(error);
 }
 
@@ -101,7 +104,8 @@ static void kept_seek(struct kafka_consumer *consumer)
 }
 
 /* Tells the caller and forgets them. */
-static void give_up(struct kafka_consumer *consumer, const struct kafka_partition *gone, size_t count, bool lost)
+static void give_up(struct kafka_consumer *consumer, const struct kafka_partition *gone, size_t count,
+		    bool lost)
 {
 	const struct kafka_consumer_events *events = &consumer->events;
 	if (count > 0 && lost && events->lost != NULL)
@@ -131,7 +135,8 @@ static void revoke(struct kafka_consumer *consumer, const struct kafka_rebalance
 static void pending_drop(struct kafka_consumer *consumer)
 {
 	rd_kafka_topic_partition_list_destroy(consumer->pending[0].list);
-	memmove(consumer->pending, consumer->pending + 1, --consumer->pending_count * sizeof *consumer->pending);
+	memmove(consumer->pending, consumer->pending + 1,
+		--consumer->pending_count * sizeof *consumer->pending);
 }
 
 /* Only for librdkafka's sake: nobody reads these partitions any more. */
@@ -144,7 +149,8 @@ static void answer_pending(struct kafka_consumer *consumer)
 /* Takes a batch for its events only; false: nothing was there. */
 static bool batch_drop(struct kafka_consumer *consumer, int timeout_ms)
 {
-	ssize_t n = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->messages, consumer->batch_max);
+	ssize_t n = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->messages,
+						 consumer->batch_max);
 	consumer->messages_count = n > 0 ? (size_t)n : 0;
 	kafka_consumer_release(consumer);
 	return n > 0;
@@ -157,7 +163,8 @@ static bool batch_drop(struct kafka_consumer *consumer, int timeout_ms)
 static void joining_wait(struct kafka_consumer *consumer)
 {
 	int64_t deadline_ms = kafka_now_ms() + LEAVE_WAIT_MS;
-	while (consumer->stats.rebalances == 0 && kafka_group_joined(consumer) && kafka_now_ms() < deadline_ms)
+	while (consumer->stats.rebalances == 0 && kafka_group_joined(consumer) &&
+	       kafka_now_ms() < deadline_ms)
 		batch_drop(consumer, 10);
 }
 
@@ -183,7 +190,8 @@ void kafka_rebalance_leave(struct kafka_consumer *consumer)
 }
 
 /* Says where the caller wants to begin; false: the committed offsets are not to be had yet. */
-static bool starts_decide(struct kafka_consumer *consumer, rd_kafka_topic_partition_list_t *list, struct kafka_assigned *assigned)
+static bool starts_decide(struct kafka_consumer *consumer, rd_kafka_topic_partition_list_t *list,
+			  struct kafka_assigned *assigned)
 {
 	rd_kafka_resp_err_t code = rd_kafka_committed(consumer->rk, list, 5000);
 	for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)
@@ -227,7 +235,8 @@ static bool assign(struct kafka_consumer *consumer, const struct kafka_rebalance
 		for (int i = 0; i < list->cnt; i++) {
 			struct err err = {0};
 			kafka_part_add(consumer, assigned[i].topic, assigned[i].partition, assigned[i].start);
-			if (assigned[i].paused && !kafka_consumer_pause(consumer, assigned[i].topic, assigned[i].partition, &err))
+			if (assigned[i].paused &&
+			    !kafka_consumer_pause(consumer, assigned[i].topic, assigned[i].partition, &err))
 				kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
 		}
 		consumer->stats.topics_missing = false;
@@ -252,7 +261,8 @@ void kafka_rebalance_serve(struct kafka_consumer *consumer)
 	}
 }
 
-void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+			      void *opaque)
 {
 	struct kafka_consumer *consumer = opaque;
 	must(consumer->pending_count < sizeof consumer->pending / sizeof *consumer->pending);
@@ -262,7 +272,7 @@ void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka
 		.list = rd_kafka_topic_partition_list_copy(list),
 	};
 	consumer->stats.rebalances++;
-	rd_kafka_queue_yield(consumer->queue);   /* a poll that waits for a record ends */
+	rd_kafka_queue_yield(consumer->queue); /* a poll that waits for a record ends */
 }
 
 /* ---- offsets that are gone ---- */
@@ -270,14 +280,18 @@ void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka
 static bool range_mend(struct kafka_consumer *consumer, struct kafka_part *part)
 {
 	struct err err = {0};
-	struct kafka_range_error range = {.topic = part->topic, .partition = part->partition, .wanted = part->reset_from};
-	if (!kafka_consumer_watermarks(consumer, part->topic, part->partition, &range.low, &range.high, 5000, &err)) {
+	struct kafka_range_error range = {
+		.topic = part->topic, .partition = part->partition, .wanted = part->reset_from};
+	if (!kafka_consumer_watermarks(consumer, part->topic, part->partition, &range.low, &range.high, 5000,
+				       &err)) {
 		kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
 		return false;
 	}
 	/* librdkafka has stopped fetching it, and a seek can't start it: it is taken anew. */
 	bool paused = part->paused, there = range.low <= range.wanted && range.wanted <= range.high;
-	int64_t next = there ? range.wanted : range.low;   /* there: librdkafka 2.1 and later ask after every change of the leader */
+	int64_t next =
+		there ? range.wanted
+		      : range.low; /* there: librdkafka 2.1 and later ask after every change of the leader */
 	rd_kafka_topic_partition_list_t *list = kafka_part_list(consumer, part->topic, part->partition, next);
 	library_answer(consumer, false, list);
 	library_answer(consumer, true, list);
@@ -289,9 +303,10 @@ static bool range_mend(struct kafka_consumer *consumer, struct kafka_part *part)
 		return true;
 	consumer->stats.out_of_range++;
 	kafka_say(consumer->log.options, KAFKA_LOG_WARNING,
-		  "%s [%d]: offset %lld is gone (there are %lld to %lld); going on at %lld. Was the topic created anew, or is its retention too short?",
-		  consumer->topics[range.topic], range.partition, (long long)range.wanted, (long long)range.low, (long long)range.high,
-		  (long long)range.low);
+		  "%s [%d]: offset %lld is gone (there are %lld to %lld); going on at %lld. Was the topic "
+		  "created anew, or is its retention too short?",
+		  consumer->topics[range.topic], range.partition, (long long)range.wanted,
+		  (long long)range.low, (long long)range.high, (long long)range.low);
 	if (consumer->events.out_of_range != NULL)
 		consumer->events.out_of_range(consumer->events.context, &range);
 	return true;
@@ -301,6 +316,7 @@ void kafka_range_serve(struct kafka_consumer *consumer)
 {
 	consumer->reset_pending = false;
 	for (size_t i = 0; i < consumer->parts_count; i++)
-		if (consumer->parts[i].reset_from != KAFKA_OFFSET_NONE && !range_mend(consumer, &consumer->parts[i]))
+		if (consumer->parts[i].reset_from != KAFKA_OFFSET_NONE &&
+		    !range_mend(consumer, &consumer->parts[i]))
 			consumer->reset_pending = true;
 }

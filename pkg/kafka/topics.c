@@ -9,7 +9,8 @@
 
 static const char *const suffixes[KAFKA_TOPICS] = {"tallies", "responses", "dead-letters"};
 
-void kafka_topic_name(const struct kafka_options *options, enum kafka_topic topic, char out[KAFKA_TOPIC_NAME_BYTES])
+void kafka_topic_name(const struct kafka_options *options, enum kafka_topic topic,
+		      char out[KAFKA_TOPIC_NAME_BYTES])
 {
 	snprintf(out, KAFKA_TOPIC_NAME_BYTES, "%s.%s", options->prefix, suffixes[topic]);
 }
@@ -20,14 +21,15 @@ int kafka_own_partitions(const struct kafka_options *options, enum kafka_topic t
 	return topic == KAFKA_TOPIC_DEAD_LETTERS && options->shards > 4 ? 4 : (int)options->shards;
 }
 
-size_t kafka_own_settings(const struct kafka_options *options, enum kafka_topic topic, struct kafka_property out[KAFKA_OWN_SETTINGS],
-			  char text[KAFKA_OWN_SETTINGS][32])
+size_t kafka_own_settings(const struct kafka_options *options, enum kafka_topic topic,
+			  struct kafka_property out[KAFKA_OWN_SETTINGS], char text[KAFKA_OWN_SETTINGS][32])
 {
 	size_t n = 0;
 	/* Windows of the log's own time, and a retention that a wrong clock of ours can't shorten, rest on the broker's clock. */
 	out[n++] = (struct kafka_property){"message.timestamp.type", "LogAppendTime"};
 	out[n++] = (struct kafka_property){"cleanup.policy", "delete"};
-	snprintf(text[n], 32, "%lld", (long long)(options->retention_ms > 0 ? options->retention_ms : 2 * WEEK_MS + WEEK_MS / 7));
+	snprintf(text[n], 32, "%lld",
+		 (long long)(options->retention_ms > 0 ? options->retention_ms : 2 * WEEK_MS + WEEK_MS / 7));
 	out[n] = (struct kafka_property){"retention.ms", text[n]};
 	n++;
 	if (topic == KAFKA_TOPIC_DEAD_LETTERS) {
@@ -43,13 +45,14 @@ size_t kafka_own_settings(const struct kafka_options *options, enum kafka_topic 
 /* ---- a client to ask and to create with ---- */
 
 struct asker {
-	struct kafka_log_target log;   /* first: see kafka_conf_client() */
+	struct kafka_log_target log; /* first: see kafka_conf_client() */
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue;
 	int64_t deadline_ms;
 };
 
-static bool asker_open(struct asker *asker, const struct kafka_options *options, int timeout_ms, struct err *err)
+static bool asker_open(struct asker *asker, const struct kafka_options *options, int timeout_ms,
+		       struct err *err)
 {
 	*asker = (struct asker){.log.options = options, .deadline_ms = kafka_now_ms() + timeout_ms};
 	rd_kafka_conf_t *conf = kafka_conf_create(options, "topics", err);
@@ -57,7 +60,8 @@ static bool asker_open(struct asker *asker, const struct kafka_options *options,
 		return false;
 	/* A producer that asks for a topic makes brokers create it (their default), with their settings and not ours. */
 	char words[300];
-	must(rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", words, sizeof words) == RD_KAFKA_CONF_OK);
+	must(rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", words, sizeof words) ==
+	     RD_KAFKA_CONF_OK);
 	asker->rk = kafka_conf_client(RD_KAFKA_CONSUMER, conf, asker, options->brokers, err);
 	if (asker->rk == NULL)
 		return false;
@@ -116,17 +120,15 @@ static int metadata_partitions(const struct rd_kafka_metadata *metadata, const c
 	return -1;
 }
 
-/* Kafka leaves topics that we may not describe out of the list; asked by name it says so. */
-static int asker_partitions(struct asker *asker, const struct rd_kafka_metadata *all, const char *name)
+static int asker_partitions_one(struct asker *asker, const char *name)
 {
-	int partitions = metadata_partitions(all, name);
-	if (partitions != -1)
-		return partitions;
+	int partitions = -1;
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_topic_t *rkt = rd_kafka_topic_new(asker->rk, name, NULL);
 	if (rkt == NULL)
 		return -1;
-	if (rd_kafka_metadata(asker->rk, 0, rkt, &metadata, asker_left_ms(asker)) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+	if (rd_kafka_metadata(asker->rk, 0, rkt, &metadata, asker_left_ms(asker)) ==
+	    RD_KAFKA_RESP_ERR_NO_ERROR) {
 		partitions = metadata_partitions(metadata, name);
 		rd_kafka_metadata_destroy(metadata);
 	}
@@ -134,8 +136,22 @@ static int asker_partitions(struct asker *asker, const struct rd_kafka_metadata 
 	return partitions;
 }
 
-bool kafka_topics_partitions(const struct kafka_options *options, const char *const *topics, size_t count, int *partitions,
-			     int timeout_ms, struct err *err)
+/* Kafka leaves topics that we may not describe out of the list; asked by name it says so. */
+static int asker_partitions(struct asker *asker, const struct rd_kafka_metadata *all, const char *name)
+{
+	int partitions = metadata_partitions(all, name);
+	return partitions != -1 ? partitions : asker_partitions_one(asker, name);
+}
+
+/* The controller has it before the brokers know: whoever uses it next shall find it. */
+static void asker_await(struct asker *asker, const char *name)
+{
+	while (asker_partitions_one(asker, name) == -1 && kafka_now_ms() < asker->deadline_ms)
+		nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+}
+
+bool kafka_topics_partitions(const struct kafka_options *options, const char *const *topics, size_t count,
+			     int *partitions, int timeout_ms, struct err *err)
 {
 	struct asker asker;
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -152,12 +168,13 @@ bool kafka_topics_partitions(const struct kafka_options *options, const char *co
 
 /* ---- creating ---- */
 
-static rd_kafka_resp_err_t topic_create(struct asker *asker, const char *name, int partitions, int replication,
-					const struct kafka_property *settings, size_t settings_count, struct err *err)
+static rd_kafka_resp_err_t topic_create(struct asker *asker, const char *name, int partitions,
+					int replication, const struct kafka_property *settings,
+					size_t settings_count, struct err *err)
 {
 	char words[300];
-	rd_kafka_NewTopic_t *topic =
-		rd_kafka_NewTopic_new(name, partitions, replication > 0 ? replication : -1, words, sizeof words);
+	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
+		name, partitions, replication > 0 ? replication : -1, words, sizeof words);
 	if (topic == NULL) {
 		err_set(err, "topic %s: %s", name, words);
 		return RD_KAFKA_RESP_ERR__INVALID_ARG;
@@ -178,14 +195,20 @@ static rd_kafka_resp_err_t topic_create(struct asker *asker, const char *name, i
 	if (event == NULL)
 		return RD_KAFKA_RESP_ERR__FAIL;
 	size_t n;
-	const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+	const rd_kafka_topic_result_t **results =
+		rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
 	rd_kafka_resp_err_t code = n == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__FAIL;
-	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
-		err_set(err, "no right to Create topic %s (%s); create it yourself: `corridor topics --print` gives the command and the ACL",
+	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	    code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+		err_set(err,
+			"no right to Create topic %s (%s); create it yourself: `corridor topics --print` "
+			"gives the command and the ACL",
 			name, rd_kafka_err2name(code));
 	else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
 		kafka_err(err, code, subject, n == 1 ? rd_kafka_topic_result_error_string(results[0]) : NULL);
 	rd_kafka_event_destroy(event);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		asker_await(asker, name);
 	return code;
 }
 
@@ -194,37 +217,47 @@ static bool created_or_there(rd_kafka_resp_err_t code)
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
 }
 
-bool kafka_topic_create(const struct kafka_options *options, const char *name, int partitions, int replication,
-			const struct kafka_property *settings, size_t settings_count, int timeout_ms, struct err *err)
+bool kafka_topic_create(const struct kafka_options *options, const char *name, int partitions,
+			int replication, const struct kafka_property *settings, size_t settings_count,
+			int timeout_ms, struct err *err)
 {
 	struct asker asker;
 	bool ok = asker_open(&asker, options, timeout_ms, err) &&
-		  created_or_there(topic_create(&asker, name, partitions, replication, settings, settings_count, err));
+		  created_or_there(
+			  topic_create(&asker, name, partitions, replication, settings, settings_count, err));
 	asker_close(&asker);
 	return ok;
 }
 
 /* ---- checking what exists ---- */
 
-static void setting_check(const struct kafka_property *want, const char *have, struct kafka_topic_state *state)
+static void setting_check(const struct kafka_property *want, const char *have,
+			  struct kafka_topic_state *state)
 {
 	bool number = want->value[0] >= '0' && want->value[0] <= '9';
 	/* More room and longer keeping than asked for are fine; -1 is for ever. */
-	bool fine = number ? atoll(have) < 0 || atoll(have) >= atoll(want->value) : strcmp(have, want->value) == 0;
+	bool fine = number ? atoll(have) < 0 || atoll(have) >= atoll(want->value)
+			   : strcmp(have, want->value) == 0;
 	size_t used = strlen(state->warning);
 	if (!fine && used == 0)
 		snprintf(state->warning, sizeof state->warning,
-			 "%s is %s, should be %s%s: kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s",
-			 want->name, have, number ? "at least " : "", want->value, state->name, want->name, want->value);
+			 "%s is %s, should be %s%s: kafka-configs.sh --alter --entity-type topics "
+			 "--entity-name %s --add-config %s=%s",
+			 want->name, have, number ? "at least " : "", want->value, state->name, want->name,
+			 want->value);
 	else if (!fine)
-		snprintf(state->warning + used, sizeof state->warning - used, ",%s=%s", want->name, want->value);
+		snprintf(state->warning + used, sizeof state->warning - used, ",%s=%s", want->name,
+			 want->value);
 }
 
-static void topic_check(struct asker *asker, const struct kafka_property *want, size_t want_count, struct kafka_topic_state *state)
+static void topic_check(struct asker *asker, const struct kafka_property *want, size_t want_count,
+			struct kafka_topic_state *state)
 {
 	char words[300];
-	rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, state->name);
-	rd_kafka_AdminOptions_t *how = rd_kafka_AdminOptions_new(asker->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	rd_kafka_ConfigResource_t *resource =
+		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, state->name);
+	rd_kafka_AdminOptions_t *how =
+		rd_kafka_AdminOptions_new(asker->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
 	rd_kafka_AdminOptions_set_request_timeout(how, asker_left_ms(asker), words, sizeof words);
 	rd_kafka_DescribeConfigs(asker->rk, &resource, 1, how, asker->queue);
 	rd_kafka_AdminOptions_destroy(how);
@@ -233,7 +266,9 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 	rd_kafka_event_t *event = asker_answer(asker, state->name, &err);
 	size_t n = 0, entries = 0;
 	const rd_kafka_ConfigResource_t **resources =
-		event == NULL ? NULL : rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
+		event == NULL ? NULL
+			      : rd_kafka_DescribeConfigs_result_resources(
+					rd_kafka_event_DescribeConfigs_result(event), &n);
 	if (n != 1 || rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		snprintf(state->warning, sizeof state->warning, "its settings can't be checked: %.150s",
 			 err.set  ? err.text
@@ -251,8 +286,9 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 		rd_kafka_event_destroy(event);
 }
 
-static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *metadata, enum kafka_topic topic, bool create,
-			 struct kafka_topic_state *state, struct err *err)
+static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *metadata,
+			 enum kafka_topic topic, bool create, struct kafka_topic_state *state,
+			 struct err *err)
 {
 	const struct kafka_options *options = asker->log.options;
 	struct kafka_property settings[KAFKA_OWN_SETTINGS];
@@ -262,15 +298,17 @@ static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *me
 	kafka_topic_name(options, topic, state->name);
 	int partitions = asker_partitions(asker, metadata, state->name);
 	if (partitions == -2) {
-		err_set(err, "no right to Describe topic %s; `corridor topics --print` lists the ACLs (TOPIC_AUTHORIZATION_FAILED)",
+		err_set(err,
+			"no right to Describe topic %s; `corridor topics --print` lists the ACLs "
+			"(TOPIC_AUTHORIZATION_FAILED)",
 			state->name);
 		return false;
 	}
 	state->exists = partitions >= 0;
 	state->partitions = state->exists ? partitions : kafka_own_partitions(options, topic);
 	if (!state->exists && create) {
-		rd_kafka_resp_err_t code =
-			topic_create(asker, state->name, state->partitions, (int)options->replication, settings, count, err);
+		rd_kafka_resp_err_t code = topic_create(asker, state->name, state->partitions,
+							(int)options->replication, settings, count, err);
 		if (!created_or_there(code))
 			return false;
 		state->exists = true;
@@ -281,8 +319,8 @@ static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *me
 	return true;
 }
 
-bool kafka_topics_ensure(const struct kafka_options *options, bool create, struct kafka_topic_state out[KAFKA_TOPICS], int timeout_ms,
-			 struct err *err)
+bool kafka_topics_ensure(const struct kafka_options *options, bool create,
+			 struct kafka_topic_state out[KAFKA_TOPICS], int timeout_ms, struct err *err)
 {
 	struct asker asker;
 	const struct rd_kafka_metadata *metadata = NULL;

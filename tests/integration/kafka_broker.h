@@ -56,10 +56,10 @@ static inline struct kafka_options broker_options(void)
 	};
 }
 
-#define assert_ok(condition, err)                                                                                    \
-	do {                                                                                                         \
-		if (!(condition))                                                                                    \
-			fail_msg("%s: %s", #condition, (err).text);                                                  \
+#define assert_ok(condition, err)                                                                            \
+	do {                                                                                                 \
+		if (!(condition))                                                                            \
+			fail_msg("%s: %s", #condition, (err).text);                                          \
 	} while (0)
 
 static inline int64_t broker_now_ms(void)
@@ -78,19 +78,22 @@ static inline const char *broker_topic(const struct kafka_options *options, int 
 }
 
 /* Values "FIRST" .. "FIRST + count - 1" with keys of the same text. */
-static inline void broker_send(struct kafka_producer *producer, const char *topic, int32_t partition, int first, int count)
+static inline void broker_send(struct kafka_producer *producer, const char *topic, int32_t partition,
+			       int first, int count)
 {
 	struct err err = {0};
 	unsigned number = kafka_producer_topic(producer, topic);
 	for (int i = first; i < first + count; i++) {
 		char text[16];
 		snprintf(text, sizeof text, "%d", i);
-		struct kafka_message message = {.topic = number, .partition = partition, .key = str_of(text), .value = str_of(text)};
+		struct kafka_message message = {
+			.topic = number, .partition = partition, .key = str_of(text), .value = str_of(text)};
 		assert_ok(kafka_producer_send(producer, &message, &err) == KAFKA_DONE, err);
 	}
 }
 
-static inline void broker_fill(const struct kafka_options *options, const char *topic, int32_t partition, int first, int count)
+static inline void broker_fill(const struct kafka_options *options, const char *topic, int32_t partition,
+			       int first, int count)
 {
 	struct err err = {0};
 	struct kafka_producer *producer = kafka_producer_open_plain(options, NULL, NULL, &err);
@@ -101,7 +104,8 @@ static inline void broker_fill(const struct kafka_options *options, const char *
 	kafka_producer_close(producer);
 }
 
-static inline struct kafka_producer *broker_transactional(const struct kafka_options *options, kafka_delivered_fn *delivered, void *context)
+static inline struct kafka_producer *broker_transactional(const struct kafka_options *options,
+							  kafka_delivered_fn *delivered, void *context)
 {
 	struct err err = {0};
 	struct kafka_producer *producer = kafka_producer_open(options, NULL, 0, delivered, context, &err);
@@ -111,11 +115,13 @@ static inline struct kafka_producer *broker_transactional(const struct kafka_opt
 }
 
 /* All committed values of one partition of a topic, as numbers in order; returns their count. */
-static inline int broker_read(const struct kafka_options *options, const char *topic, int32_t partition, int64_t until, int *values, int max)
+static inline int broker_read(const struct kafka_options *options, const char *topic, int32_t partition,
+			      int64_t until, int *values, int max)
 {
 	struct err err = {0};
 	struct kafka_record records[100];
-	struct kafka_read read = {.topic = 0, .partition = partition, .from = KAFKA_OFFSET_EARLIEST, .until = until};
+	struct kafka_read read = {
+		.topic = 0, .partition = partition, .from = KAFKA_OFFSET_EARLIEST, .until = until};
 	struct kafka_reader *reader = kafka_reader_open(options, &topic, 1, &read, 1, 100, WAIT_MS, &err);
 	assert_ok(reader != NULL, err);
 	int64_t deadline_ms = broker_now_ms() + WAIT_MS;

@@ -9,14 +9,14 @@ struct lane {
 	const char *in, *out;
 	struct kafka_consumer *consumer;
 	struct kafka_producer *producer;
-	int64_t next[16];            /* per partition; -1: nothing to commit */
+	int64_t next[16]; /* per partition; -1: nothing to commit */
 	bool owned[16];
 	bool open;
 	int assigned, revoked, lost, out_of_range, replaced;
-	int64_t first_committed;     /* of partition 0 at its last assignment */
+	int64_t first_committed; /* of partition 0 at its last assignment */
 	char first_metadata[64];
 	struct kafka_range_error range;
-	bool pause;                  /* assign paused */
+	bool pause; /* assign paused */
 };
 
 /* Begins anew at the committed offsets, whether or not the transaction went through. */
@@ -71,7 +71,8 @@ static void lane_commit(struct lane *lane)
 		offsets[n] = (struct kafka_offset){lane->in, p, lane->next[p], str_of(metadata[n])};
 		n++;
 	}
-	enum kafka_outcome outcome = kafka_producer_send_offsets(lane->producer, offsets, n, group, WAIT_MS, &err);
+	enum kafka_outcome outcome =
+		kafka_producer_send_offsets(lane->producer, offsets, n, group, WAIT_MS, &err);
 	if (outcome == KAFKA_DONE)
 		outcome = kafka_producer_commit(lane->producer, WAIT_MS, &err);
 	kafka_group_destroy(group);
@@ -97,7 +98,8 @@ static void on_assigned(void *context, struct kafka_assigned *assigned, size_t c
 		if (assigned[i].partition != 0)
 			continue;
 		lane->first_committed = assigned[i].committed;
-		snprintf(lane->first_metadata, sizeof lane->first_metadata, "%.*s", (int)assigned[i].metadata.len,
+		snprintf(lane->first_metadata, sizeof lane->first_metadata, "%.*s",
+			 (int)assigned[i].metadata.len,
 			 assigned[i].metadata.at ? assigned[i].metadata.at : "");
 	}
 }
@@ -131,7 +133,8 @@ static void on_out_of_range(void *context, const struct kafka_range_error *range
 	lane->range = *range;
 }
 
-static void lane_open(struct lane *lane, const struct kafka_options *options, const char *in, const char *out, int number)
+static void lane_open(struct lane *lane, const struct kafka_options *options, const char *in, const char *out,
+		      int number)
 {
 	struct err err = {0};
 	bool pause = lane->pause;
@@ -165,7 +168,9 @@ static size_t lane_step(struct lane *lane, size_t max, int timeout_ms)
 	struct err err = {0};
 	static struct kafka_record records[500];
 	size_t count;
-	assert_ok(kafka_consumer_poll(lane->consumer, records, max, &count, timeout_ms, &err) == KAFKA_POLL_OK, err);
+	assert_ok(kafka_consumer_poll(lane->consumer, records, max, &count, timeout_ms, &err) ==
+			  KAFKA_POLL_OK,
+		  err);
 	if (count > 0 && !lane->open) {
 		assert_ok(kafka_producer_begin(lane->producer, &err) == KAFKA_DONE, err);
 		lane->open = true;
@@ -173,7 +178,9 @@ static size_t lane_step(struct lane *lane, size_t max, int timeout_ms)
 	for (size_t i = 0; i < count; i++) {
 		const struct kafka_record *r = &records[i];
 		assert_true(lane->owned[r->partition]);
-		struct kafka_message message = {.topic = kafka_producer_topic(lane->producer, lane->out), .partition = 0, .value = r->value};
+		struct kafka_message message = {.topic = kafka_producer_topic(lane->producer, lane->out),
+						.partition = 0,
+						.value = r->value};
 		assert_ok(kafka_producer_send(lane->producer, &message, &err) == KAFKA_DONE, err);
 		lane->next[r->partition] = r->offset + 1;
 	}
@@ -383,7 +390,7 @@ static void lag_is_zero_at_the_end_whatever_lies_there(void **state)
 	assert_int_equal(n, 10);
 	assert_int_equal(position.lag, 0);
 	assert_int_equal(position.position, 10);
-	assert_int_equal(position.high, 22);   /* 20 records and two markers */
+	assert_int_equal(position.high, 22); /* 20 records and two markers */
 	lane_close(&lane);
 }
 
@@ -431,7 +438,9 @@ static void starts_by_time(void **state)
 	struct kafka_producer *producer = kafka_producer_open_plain(&options, NULL, NULL, &err);
 	assert_ok(producer != NULL, err);
 	for (int i = 0; i < 10; i++) {
-		struct kafka_message message = {.topic = kafka_producer_topic(producer, in), .value = STR("x"), .timestamp_ms = 1700000000000 + i * 1000};
+		struct kafka_message message = {.topic = kafka_producer_topic(producer, in),
+						.value = STR("x"),
+						.timestamp_ms = 1700000000000 + i * 1000};
 		assert_ok(kafka_producer_send(producer, &message, &err) == KAFKA_DONE, err);
 	}
 	assert_ok(kafka_producer_flush(producer, WAIT_MS, &err) == KAFKA_DONE, err);
@@ -443,7 +452,9 @@ static void starts_by_time(void **state)
 	} rows[] = {{1700000000000, 0}, {1700000003001, 4}, {1700000009000, 9}, {1700000009001, 10}, {-5, 0}};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		int64_t offset;
-		assert_ok(kafka_consumer_offset_at(lane.consumer, 0, 0, rows[i].time_ms, &offset, WAIT_MS, &err), err);
+		assert_ok(kafka_consumer_offset_at(lane.consumer, 0, 0, rows[i].time_ms, &offset, WAIT_MS,
+						   &err),
+			  err);
 		assert_int_equal(offset, rows[i].offset);
 	}
 	int64_t low, stable;

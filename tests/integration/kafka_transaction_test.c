@@ -57,7 +57,8 @@ static void open_transactions_are_left_out_or_waited_for(void **state)
 	assert_false(kafka_reader_done(reader));
 	assert_int_equal(kafka_reader_remaining(reader), 5);
 	assert_ok(kafka_producer_commit(producer, WAIT_MS, &err) == KAFKA_DONE, err);
-	for (int i = 0; i < 100 && !kafka_reader_done(reader); i++, seen += count, kafka_reader_release(reader))
+	for (int i = 0; i < 100 && !kafka_reader_done(reader);
+	     i++, seen += count, kafka_reader_release(reader))
 		assert_ok(kafka_reader_poll(reader, records, 100, &count, 100, &err) == KAFKA_POLL_OK, err);
 	assert_int_equal(seen, 10);
 	assert_true(kafka_reader_done(reader));
@@ -167,7 +168,8 @@ static void deliveries_tell_offsets_of_tagged_records_only(void **state)
 	assert_int_equal(kafka_producer_topic(producer, topic), number);
 	assert_ok(kafka_producer_begin(producer, &err) == KAFKA_DONE, err);
 	for (uint64_t tag = 0; tag < 3; tag++) {
-		struct kafka_message message = {.topic = number, .partition = 0, .value = STR("x"), .tag = tag};
+		struct kafka_message message = {
+			.topic = number, .partition = 0, .value = STR("x"), .tag = tag};
 		assert_ok(kafka_producer_send(producer, &message, &err) == KAFKA_DONE, err);
 	}
 	assert_ok(kafka_producer_commit(producer, WAIT_MS, &err) == KAFKA_DONE, err);
@@ -183,11 +185,17 @@ static void keys_values_and_headers_arrive_as_sent(void **state)
 	const char *topic = broker_topic(&options, 1);
 	struct err err = {0};
 	const char bytes[] = {'\0', '\xff', '\n', 'x'};
-	struct kafka_header headers[] = {{STR("reason"), STR("bad_json")}, {STR("raw"), {bytes, sizeof bytes}}, {STR("none"), {NULL, 0}}};
+	struct kafka_header headers[] = {{STR("reason"), STR("bad_json")},
+					 {STR("raw"), {bytes, sizeof bytes}},
+					 {STR("none"), {NULL, 0}}};
 	struct kafka_producer *producer = kafka_producer_open_plain(&options, NULL, NULL, &err);
 	assert_ok(producer != NULL, err);
 	struct kafka_message messages[] = {
-		{.key = {bytes, sizeof bytes}, .value = {bytes, sizeof bytes}, .headers = headers, .headers_count = 3, .timestamp_ms = 1234567890123},
+		{.key = {bytes, sizeof bytes},
+		 .value = {bytes, sizeof bytes},
+		 .headers = headers,
+		 .headers_count = 3,
+		 .timestamp_ms = 1234567890123},
 		{.key = {NULL, 0}, .value = {NULL, 0}},
 		{.key = STR(""), .value = STR("")},
 	};
@@ -235,7 +243,8 @@ static void a_record_too_large_aborts_and_the_producer_goes_on(void **state)
 	struct kafka_producer *producer = broker_transactional(&options, NULL, NULL);
 	char *large = calloc(1, 3 << 20);
 	assert_ok(kafka_producer_begin(producer, &err) == KAFKA_DONE, err);
-	struct kafka_message message = {.topic = kafka_producer_topic(producer, topic), .value = {large, 3 << 20}};
+	struct kafka_message message = {.topic = kafka_producer_topic(producer, topic),
+					.value = {large, 3 << 20}};
 	assert_int_equal(kafka_producer_send(producer, &message, &err), KAFKA_ABORT);
 	err_clear(&err);
 	assert_ok(kafka_producer_abort(producer, WAIT_MS, &err) == KAFKA_DONE, err);
