@@ -261,7 +261,10 @@ struct kafka_offset {
 
 struct kafka_producer;
 
-/* Transactional id GROUP-INSTANCE-LANE (or GROUP-INSTANCE-ROLE-LANE). No network yet. */
+/* GROUP/INSTANCE/LANE or GROUP/INSTANCE/ROLE/LANE, with / and % in a name as %2F and %25: no two of different names are the same. False: it
+ * does not fit. An empty instance: only GROUP/, what all ids of the group begin with. */
+NODISCARD bool kafka_transactional_id(char *out, size_t size, const char *group, const char *instance, const char *role, int lane);
+/* Under the id of the group, the instance, `role` (NULL: none) and the lane. No network yet. */
 NODISCARD struct kafka_producer *kafka_producer_open(const struct kafka_options *, const char *role, int lane, kafka_delivered_fn *,
                                                      void *context, struct err *);
 /* Fences and ends what an earlier process left open under this id. UNCLEAR: Kafka can't be reached yet, call again. */

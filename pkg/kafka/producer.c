@@ -98,17 +98,44 @@ static struct kafka_producer *producer_create(const struct kafka_options *option
 	return NULL;
 }
 
+/* Group and instance may hold any character, also what separates them. */
+static bool escaped(char *out, size_t size, size_t *used, const char *name)
+{
+	for (; *name != '\0'; name++) {
+		bool plain = *name != '/' && *name != '%';
+		int len = snprintf(out + *used, size - *used, plain ? "%c" : "%%%02X", *name);
+		if ((size_t)len >= size - *used)
+			return false;
+		*used += (size_t)len;
+	}
+	return true;
+}
+
+bool kafka_transactional_id(char *out, size_t size, const char *group, const char *instance, const char *role,
+			    int lane)
+{
+	size_t used = 0;
+	out[0] = '\0';
+	if (!escaped(out, size, &used, group) || size - used < 2)
+		return false;
+	out[used++] = '/';
+	out[used] = '\0';
+	if (*instance == '\0')
+		return true;
+	return escaped(out, size, &used, instance) &&
+	       (size_t)snprintf(out + used, size - used, "/%s%s%d", role ? role : "", role ? "/" : "", lane) <
+		       size - used;
+}
+
 struct kafka_producer *kafka_producer_open(const struct kafka_options *options, const char *role, int lane,
 					   kafka_delivered_fn *delivered, void *context, struct err *err)
 {
 	char id[300];
-	int len = snprintf(id, sizeof id, "%s-%s%s%s-%d", options->group, kafka_instance(options),
-			   role ? "-" : "", role ? role : "", lane);
-	if ((size_t)len >= sizeof id) {
+	if (!kafka_transactional_id(id, sizeof id, options->group, kafka_instance(options), role, lane)) {
 		err_set(err,
-			"kafka.group and kafka.instance are too long together for a transactional id (%d "
-			"bytes, at most %zu)",
-			len, sizeof id - 1);
+			"kafka.group and kafka.instance are too long together for a transactional id (at "
+			"most %zu bytes)",
+			sizeof id - 1);
 		return NULL;
 	}
 	return producer_create(options, id, delivered, context, err);

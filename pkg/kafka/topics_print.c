@@ -30,7 +30,9 @@ static void acl_print(const struct kafka_options *options, const char *principal
 void kafka_topics_print(const struct kafka_options *options, const char *const *inputs, size_t inputs_count,
 			const char *principal, FILE *out)
 {
-	char resource[600];
+	char resource[600], ids[300];
+	if (!kafka_transactional_id(ids, sizeof ids, options->group, "", NULL, 0))
+		snprintf(ids, sizeof ids, "%.200s", options->group);
 	if (principal == NULL)
 		principal = "User:corridor";
 	fprintf(out,
@@ -52,11 +54,10 @@ void kafka_topics_print(const struct kafka_options *options, const char *const *
 		  "--operation Read --operation Write --operation Describe --operation DescribeConfigs "
 		  "--operation Create",
 		  resource, out);
-	fprintf(out, "# The consumer groups, and the transactional ids %s-INSTANCE-LANE.\n", options->group);
+	fprintf(out, "# The consumer groups, and the transactional ids %sINSTANCE/LANE.\n", ids);
 	snprintf(resource, sizeof resource, "--group '%s' --resource-pattern-type prefixed", options->group);
 	acl_print(options, principal, "--operation Read --operation Describe", resource, out);
-	snprintf(resource, sizeof resource, "--transactional-id '%s-' --resource-pattern-type prefixed",
-		 options->group);
+	snprintf(resource, sizeof resource, "--transactional-id '%s' --resource-pattern-type prefixed", ids);
 	acl_print(options, principal, "--operation Write --operation Describe", resource, out);
 	fprintf(out, "# `corridor dead-letters redrive` also writes to the input topics; give that right to "
 		     "whoever runs it:\n");
