@@ -140,7 +140,9 @@ void kafka_consumer_release(struct kafka_consumer *);
 
 void kafka_consumer_wake(struct kafka_consumer *);     /* any thread: a waiting poll returns at once */
 NODISCARD bool kafka_consumer_pause(struct kafka_consumer *, uint32_t topic, int32_t partition, struct err *);
-NODISCARD bool kafka_consumer_resume(struct kafka_consumer *, uint32_t topic, int32_t partition, struct err *);
+/* Goes on at `from`, whatever was handed out meanwhile (a record may slip through before a pause takes hold). KAFKA_OFFSET_NONE: where it
+ * stands. */
+NODISCARD bool kafka_consumer_resume(struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t from, struct err *);
 /* Records polled before are not handed out after a seek. offset may be _EARLIEST or _LATEST. */
 NODISCARD bool kafka_consumer_seek(struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t offset, struct err *);
 

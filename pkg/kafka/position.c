@@ -94,7 +94,7 @@ bool kafka_consumer_pause(struct kafka_consumer *consumer, uint32_t topic, int32
 	return part != NULL && kafka_part_pause(consumer, part, true, err);
 }
 
-bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int32_t partition,
+bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t from,
 			   struct err *err)
 {
 	struct kafka_part *part = part_owned(consumer, topic, partition, err);
@@ -102,8 +102,9 @@ bool kafka_consumer_resume(struct kafka_consumer *consumer, uint32_t topic, int3
 		return false;
 	/* librdkafka 2.0 can skip what it had fetched before the pause: say where to go on. The seek also wakes its fetcher, which else may
 	 * sleep on for up to a second. */
-	int64_t at = part->position != KAFKA_OFFSET_NONE ? part->position : part->start;
-	return kafka_part_pause(consumer, part, false, err) && kafka_part_seek(consumer, part, at, err);
+	int64_t stands = part->position != KAFKA_OFFSET_NONE ? part->position : part->start;
+	return kafka_part_pause(consumer, part, false, err) &&
+	       kafka_part_seek(consumer, part, from != KAFKA_OFFSET_NONE ? from : stands, err);
 }
 
 bool kafka_consumer_seek(struct kafka_consumer *consumer, uint32_t topic, int32_t partition, int64_t offset,

@@ -108,7 +108,7 @@ static void end(struct lane *lane)
 		struct part *part = lane->parts[i];
 		if (part->state == PART_REFILLING) {
 			part->state = PART_READY;
-			if (!kafka_consumer_resume(lane->consumer, part->topic, part->partition, &err))
+			if (!kafka_consumer_resume(lane->consumer, part->topic, part->partition, part->next, &err))
 				lane_fail(lane, &err);
 		}
 		waiting = waiting || part->state == PART_WAITING;

@@ -351,7 +351,7 @@ static void a_paused_partition_waits_and_then_skips_nothing(void **state)
 	for (int step = 0; n < 1000; step++) {
 		assert_true(broker_now_ms() < deadline_ms);
 		if (paused)
-			assert_ok(kafka_consumer_resume(lane.consumer, 0, 0, &err), err);
+			assert_ok(kafka_consumer_resume(lane.consumer, 0, 0, KAFKA_OFFSET_NONE, &err), err);
 		else
 			assert_ok(kafka_consumer_pause(lane.consumer, 0, 0, &err), err);
 		paused = !paused;
@@ -360,6 +360,32 @@ static void a_paused_partition_waits_and_then_skips_nothing(void **state)
 	lane_commit(&lane);
 	int values[2000];
 	assert_sequence(values, broker_read(&options, out, 0, KAFKA_UNTIL_HIGH, values, 2000), 0, 1000);
+	lane_close(&lane);
+}
+
+/* What was handed out and not taken, since the partition counted as paused, comes again. */
+static void resuming_goes_on_where_the_caller_says(void **state)
+{
+	struct kafka_options options = broker_options();
+	const char *in = broker_topic(&options, 1), *out = broker_topic(&options, 1);
+	struct err err = {0};
+	struct lane lane = {0};
+	broker_fill(&options, in, 0, 0, 100);
+	lane_open(&lane, &options, in, out, 0);
+	int64_t deadline_ms = broker_now_ms() + WAIT_MS;
+	size_t n = 0;
+	while (n < 100 && broker_now_ms() < deadline_ms)
+		n += lane_step(&lane, 100, 100);
+	assert_int_equal(n, 100);
+	assert_ok(kafka_consumer_pause(lane.consumer, 0, 0, &err), err);
+	assert_ok(kafka_consumer_resume(lane.consumer, 0, 0, 40, &err), err);
+	while (n < 160 && broker_now_ms() < deadline_ms)
+		n += lane_step(&lane, 100, 100);
+	lane_commit(&lane);
+	int values[300];
+	assert_int_equal(broker_read(&options, out, 0, KAFKA_UNTIL_HIGH, values, 300), 160);
+	assert_sequence(values, 100, 0, 100);
+	assert_sequence(values + 100, 60, 40, 60);
 	lane_close(&lane);
 }
 
@@ -493,6 +519,7 @@ int main(void)
 		cmocka_unit_test(rebalances_and_aborts_lose_and_double_nothing),
 		cmocka_unit_test(a_second_consumer_of_the_same_name_ends_the_first),
 		cmocka_unit_test(a_paused_partition_waits_and_then_skips_nothing),
+		cmocka_unit_test(resuming_goes_on_where_the_caller_says),
 		cmocka_unit_test(lag_is_zero_at_the_end_whatever_lies_there),
 		cmocka_unit_test(an_offset_that_is_gone_is_said_and_reading_goes_on),
 		cmocka_unit_test(starts_by_time),

@@ -118,7 +118,7 @@ static void the_commands_for_an_administrator_name_everything(void **state)
 		"--operation Read --operation Describe --topic 'surveys'",
 		"--topic 'posts'",
 		"--group 'g' --resource-pattern-type prefixed",
-		"--transactional-id 'g-' --resource-pattern-type prefixed",
+		"--transactional-id 'g/' --resource-pattern-type prefixed",
 		"--allow-principal User:corridor ",
 	};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
