@@ -61,17 +61,24 @@ static bool emit_journal(void *context, uint32_t shard, struct str bytes)
 		.partition = to->part->journal_partition,
 		.key = str_of(to->part->key),
 		.value = bytes,
-		.tag = (uint64_t)(uintptr_t)to->part,
+		.tag = to->part->number,
 	};
 	return note(to->lane, kafka_producer_send(to->lane->producer, &m, &to->lane->commit_err));
 }
 
-/* The newest journal offset of a part would do for the low-water mark too, but the first of a commit is never too late. */
+/* The newest journal offset of a part would do for the low-water mark too, but the first of a commit is never too late.
+ * A part that was revoked meanwhile is not there any more. */
 void lane_delivered(void *context, const struct kafka_delivery *d)
 {
-	struct part *part = (struct part *)(uintptr_t)d->tag;
-	if (d->ok && part->journal_offset < 0)
-		part->journal_offset = d->offset;
+	struct lane *lane = context;
+	for (unsigned i = 0; d->ok && i < lane->parts_count; i++) {
+		struct part *part = lane->parts[i];
+		if (part->number != d->tag)
+			continue;
+		if (part->journal_offset < 0)
+			part->journal_offset = d->offset;
+		return;
+	}
 }
 
 /* The entries come in the order in which they were decided, of all parts mixed: chained per part, so that each is walked once. */

@@ -146,6 +146,7 @@ static struct part *add_part(struct lane *lane, const struct kafka_assigned *a)
 	snprintf(number, sizeof number, "%" PRId32, a->partition);
 	part->topic = a->topic;
 	part->partition = a->partition;
+	part->number = ++lane->parts_made;
 	part->slot = intake_partition_open(lane->intake);
 	part->committed = a->committed >= 0 ? a->committed : first_offset(lane, a->topic, a->partition);
 	part->next = part->committed;
@@ -311,11 +312,13 @@ static void each_second(struct lane *lane)
 
 /* ---- the thread ---- */
 
-static bool due(const struct lane *lane, int64_t now_ns)
+/* One that could not begin (no member of the group just now) counts as the last one too: it is not tried at every poll. */
+bool lane_commit_due(const struct lane *lane, int64_t now_ns)
 {
-	int64_t interval_ns = lane->pipeline->setup.intake.options.commit_interval_ms * 1000000;
-	bool tick = lane->number == 0 && now_ns - lane->last_tick_ns >= SECOND_NS;
-	return tick || (now_ns - lane->last_commit_ns >= interval_ns && !intake_idle(lane->intake));
+	int64_t interval_ns = lane->pipeline->setup.intake.options.commit_interval_ms * 1000000, since_ns = now_ns - lane->last_commit_ns;
+	if (lane->number == 0 && now_ns - lane->last_tick_ns >= SECOND_NS && since_ns >= (interval_ns < SECOND_NS ? interval_ns : SECOND_NS))
+		return true;
+	return since_ns >= interval_ns && !intake_idle(lane->intake);
 }
 
 static int poll_timeout(const struct lane *lane, int64_t now_ns)
@@ -342,7 +345,7 @@ static void step(struct lane *lane)
 	kafka_consumer_release(lane->consumer);
 	lane_commit_check(lane);
 	lane_refill_step(lane);
-	if (!lane->give_up && lane->commit_state == COMMIT_NONE && due(lane, os_monotonic_ns()))
+	if (!lane->give_up && lane->commit_state == COMMIT_NONE && lane_commit_due(lane, os_monotonic_ns()))
 		lane_commit_begin(lane);
 	each_second(lane);
 }

@@ -39,6 +39,7 @@ enum part_state { PART_WAITING, PART_REFILLING, PART_READY };
 struct part {
 	uint32_t topic;
 	int32_t partition;
+	uint64_t number;             /* in the lane, never used again: the tag of deliveries, which may come when the part is gone */
 	enum part_state state;
 	unsigned slot;               /* in the intake */
 	int64_t committed;           /* what a rollback goes back to */
@@ -84,6 +85,7 @@ struct lane {
 
 	struct part **parts;
 	unsigned parts_count, parts_max;
+	uint64_t parts_made;
 	struct kafka_record *records;
 	struct origin origins[INTAKE_LETTERS_MAX];
 	unsigned origins_count;
@@ -128,6 +130,7 @@ void lane_join(struct lane *);
 void lane_release(struct lane *);
 void lane_fail(struct lane *, const struct err *);
 
+bool lane_commit_due(const struct lane *, int64_t now_ns);
 void lane_commit_begin(struct lane *);      /* what is open goes into a transaction and to the committer, if it can */
 void lane_commit_check(struct lane *);      /* a transaction that has ended is settled */
 void lane_commit_wait(struct lane *);       /* until none is under way */
