@@ -89,7 +89,6 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *options, const ch
 		     kafka_conf_put(conf, p->name, p->value, err);
 	}
 	ok = ok && kafka_conf_put(conf, "bootstrap.servers", options->brokers, err);
-	rd_kafka_conf_set_log_cb(conf, library_log);
 	if (ok)
 		return conf;
 	rd_kafka_conf_destroy(conf);
@@ -101,6 +100,7 @@ rd_kafka_t *kafka_conf_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, void 
 {
 	char words[300];
 	rd_kafka_conf_set_opaque(conf, client);
+	rd_kafka_conf_set_log_cb(conf, library_log);
 	rd_kafka_t *rk = rd_kafka_new(type, conf, words, sizeof words);
 	if (rk != NULL)
 		return rk;

@@ -251,6 +251,8 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 	if (consumer->reset_pending)
 		kafka_range_serve(consumer);
 	*count = records_fill(consumer, out);
+	if (*count == 0) /* only events: nothing for the caller to release */
+		kafka_consumer_release(consumer);
 
 	char words[300];
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->rk, words, sizeof words);

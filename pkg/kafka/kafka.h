@@ -8,7 +8,7 @@
  * Rebalances. librdkafka's own callback only notes the event; the caller's assigned/revoked run inside kafka_consumer_poll() after
  * the batch was taken and before it is handed out, on the polling thread, outside librdkafka. So they may block (committed offsets, offsets by
  * time, seek, a commit of the transaction), and records of partitions that were revoked or sought meanwhile are left out of the batch.
- * A handle belongs to one thread at a time, but where a comment says otherwise.
+ * A handle belongs to one thread at a time, but where a comment says otherwise. The options must outlive the handles made from them.
  */
 #ifndef KAFKA_H
 #define KAFKA_H
@@ -132,7 +132,8 @@ void kafka_consumer_close(struct kafka_consumer *);
 
 /*
  * Up to `max` (<= batch_max) records that are there; waits up to timeout_ms for the first one, never for a full batch. Release them before
- * the next poll. Poll at least every max.poll.interval.ms (5 min), also while everything is paused: it serves rebalances.
+ * the next poll (not needed, and harmless, when there were none). Poll at least every max.poll.interval.ms (5 min),
+ * also while everything is paused: it serves rebalances.
  */
 NODISCARD enum kafka_poll kafka_consumer_poll(struct kafka_consumer *, struct kafka_record *out, size_t max, size_t *count,
                                               int timeout_ms, struct err *);

@@ -108,6 +108,26 @@ void kafka_rebalance_serve(struct kafka_consumer *);   /* carries out what is pe
 void kafka_rebalance_leave(struct kafka_consumer *);   /* gives up all there is, before the end */
 void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
 
+/* ---- producer ---- */
+
+struct kafka_producer {
+	struct kafka_log_target log; /* first: see kafka_conf_client() */
+	rd_kafka_t *rk;
+	char transactional_id[300]; /* "": plain */
+	kafka_delivered_fn *delivered;
+	void *context;
+	char **names;
+	rd_kafka_topic_t **topics;
+	size_t topics_count;
+	bool open; /* a transaction */
+	int64_t began_ms;
+	uint64_t failed_before; /* stats.failed at begin */
+	struct kafka_producer_stats stats;
+};
+
+bool kafka_producer_fenced(const struct kafka_producer *, rd_kafka_resp_err_t);
+enum kafka_outcome kafka_producer_absent(struct kafka_producer *, struct err *);   /* between clients */
+
 /* ---- our topics ---- */
 
 int kafka_own_partitions(const struct kafka_options *, enum kafka_topic);   /* when it is created */

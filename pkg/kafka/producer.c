@@ -5,24 +5,6 @@
 
 #include "kafka/kafka_priv.h"
 
-#define SEND_WAIT_MS 5000 /* for room in a full queue */
-#define HEADERS_MAX  64
-
-struct kafka_producer {
-	struct kafka_log_target log; /* first: see kafka_conf_client() */
-	rd_kafka_t *rk;
-	char transactional_id[300]; /* "": plain */
-	kafka_delivered_fn *delivered;
-	void *context;
-	char **names;
-	rd_kafka_topic_t **topics;
-	size_t topics_count;
-	bool open; /* a transaction */
-	int64_t began_ms;
-	uint64_t failed_before; /* stats.failed at begin */
-	struct kafka_producer_stats stats;
-};
-
 const char *kafka_outcome_name(enum kafka_outcome outcome)
 {
 	static const char *const names[] = {"done", "abort", "unclear", "fatal"};
@@ -202,7 +184,7 @@ unsigned kafka_producer_topic(struct kafka_producer *producer, const char *name)
 /* ---- outcomes ---- */
 
 /* The broker says "fenced" too when it ended a transaction that ran out of time: then nobody took our name, and a new client goes on. */
-static bool fenced(const struct kafka_producer *producer, rd_kafka_resp_err_t code)
+bool kafka_producer_fenced(const struct kafka_producer *producer, rd_kafka_resp_err_t code)
 {
 	bool late = producer->open && kafka_now_ms() - producer->began_ms >= KAFKA_TRANSACTION_MS;
 	return !late && (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
@@ -221,7 +203,7 @@ static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_e
 	enum kafka_outcome outcome = KAFKA_UNCLEAR;
 	char subject[400];
 	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
-	if (fenced(producer, code)) {
+	if (kafka_producer_fenced(producer, code)) {
 		err_set(err,
 			"%s: another instance runs under this name; give each its own kafka.instance (%s)",
 			subject, rd_kafka_error_name(error));
@@ -238,7 +220,7 @@ static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_e
 	return outcome;
 }
 
-static enum kafka_outcome no_client(struct kafka_producer *producer, struct err *err)
+enum kafka_outcome kafka_producer_absent(struct kafka_producer *producer, struct err *err)
 {
 	err_set(err, "transactional id %s: its client is being replaced", producer->transactional_id);
 	return KAFKA_UNCLEAR;
@@ -250,7 +232,7 @@ enum kafka_outcome kafka_producer_init(struct kafka_producer *producer, int time
 {
 	must(producer->transactional_id[0] != '\0');
 	if (producer->rk == NULL)
-		return no_client(producer, err);
+		return kafka_producer_absent(producer, err);
 	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false,
 			  "init_transactions", err);
 }
@@ -269,7 +251,7 @@ enum kafka_outcome kafka_producer_replace(struct kafka_producer *producer, int t
 enum kafka_outcome kafka_producer_begin(struct kafka_producer *producer, struct err *err)
 {
 	if (producer->rk == NULL)
-		return no_client(producer, err);
+		return kafka_producer_absent(producer, err);
 	must(!producer->open);
 	producer->began_ms = kafka_now_ms();
 	producer->failed_before = producer->stats.failed;
@@ -316,7 +298,7 @@ enum kafka_outcome kafka_producer_commit(struct kafka_producer *producer, int ti
 enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int timeout_ms, struct err *err)
 {
 	if (producer->rk == NULL)
-		return no_client(producer, err);
+		return kafka_producer_absent(producer, err);
 	/*
 	 * librdkafka would drop what is queued and end the transaction at once. If its first partition is just being announced, while the
 	 * coordinator still writes the markers of the transaction before, the broker knows of no transaction to end and the client is lost.
@@ -326,116 +308,4 @@ enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int tim
 		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
 	producer->open = false;
 	return outcome == KAFKA_ABORT ? KAFKA_UNCLEAR : outcome;
-}
-
-/* ---- sending ---- */
-
-static rd_kafka_headers_t *headers_create(const struct kafka_message *message)
-{
-	if (message->headers_count == 0)
-		return NULL;
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(message->headers_count);
-	for (size_t i = 0; i < message->headers_count; i++) {
-		const struct kafka_header *h = &message->headers[i];
-		must(rd_kafka_header_add(headers, h->name.at, (ssize_t)h->name.len, h->value.at,
-					 h->value.at != NULL ? (ssize_t)h->value.len : 0) ==
-		     RD_KAFKA_RESP_ERR_NO_ERROR);
-	}
-	return headers;
-}
-
-static rd_kafka_error_t *produce(struct kafka_producer *producer, const struct kafka_message *message,
-				 rd_kafka_headers_t *headers)
-{
-	rd_kafka_vu_t fields[8];
-	size_t n = 0;
-	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topics[message->topic]};
-	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition};
-	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
-	fields[n++] =
-		(rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->tag};
-	fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms};
-	if (message->key.at != NULL)
-		fields[n++] = (rd_kafka_vu_t){
-			.vtype = RD_KAFKA_VTYPE_KEY,
-			.u.mem = {.ptr = (void *)(uintptr_t)message->key.at, .size = message->key.len}};
-	if (message->value.at != NULL)
-		fields[n++] = (rd_kafka_vu_t){
-			.vtype = RD_KAFKA_VTYPE_VALUE,
-			.u.mem = {.ptr = (void *)(uintptr_t)message->value.at, .size = message->value.len}};
-	if (headers != NULL)
-		fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
-	return rd_kafka_produceva(producer->rk, fields, n);
-}
-
-static bool topic_ready(struct kafka_producer *producer, unsigned topic, struct err *err)
-{
-	must(topic < producer->topics_count);
-	if (producer->topics[topic] != NULL)
-		return true;
-	producer->topics[topic] = rd_kafka_topic_new(producer->rk, producer->names[topic], NULL);
-	if (producer->topics[topic] == NULL)
-		kafka_err(err, rd_kafka_last_error(), producer->names[topic], NULL);
-	return producer->topics[topic] != NULL;
-}
-
-enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message,
-				       struct err *err)
-{
-	must(message->headers_count <= HEADERS_MAX);
-	if (producer->rk == NULL)
-		return no_client(producer, err);
-	if (!topic_ready(producer, message->topic, err))
-		return KAFKA_FATAL;
-	int64_t deadline_ms = kafka_now_ms() + SEND_WAIT_MS;
-	rd_kafka_headers_t *headers = headers_create(message);
-	rd_kafka_error_t *error;
-	while ((error = produce(producer, message, headers)) != NULL) {
-		if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL ||
-		    kafka_now_ms() >= deadline_ms)
-			break;
-		rd_kafka_error_destroy(error);
-		rd_kafka_poll(producer->rk, 50);
-	}
-	if (error == NULL) {
-		producer->stats.sent++;
-		return KAFKA_DONE;
-	}
-	if (headers != NULL)
-		rd_kafka_headers_destroy(headers);
-	enum kafka_outcome outcome = KAFKA_ABORT;
-	if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__FATAL) {
-		char words[300];
-		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->rk, words, sizeof words);
-		outcome = fenced(producer, fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
-		kafka_err(err, fatal, producer->names[message->topic], words);
-	} else {
-		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic],
-			  rd_kafka_error_string(error));
-	}
-	rd_kafka_error_destroy(error);
-	return outcome;
-}
-
-void kafka_producer_serve(struct kafka_producer *producer)
-{
-	if (producer->rk != NULL)
-		rd_kafka_poll(producer->rk, 0);
-}
-
-enum kafka_outcome kafka_producer_flush(struct kafka_producer *producer, int timeout_ms, struct err *err)
-{
-	if (producer->rk == NULL)
-		return no_client(producer, err);
-	rd_kafka_resp_err_t code = rd_kafka_flush(producer->rk, timeout_ms);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return KAFKA_DONE;
-	err_set(err, "%d records are not delivered yet: %s", rd_kafka_outq_len(producer->rk),
-		rd_kafka_err2str(code));
-	return KAFKA_UNCLEAR;
-}
-
-struct kafka_producer_stats kafka_producer_stats(const struct kafka_producer *producer)
-{
-	return producer->stats;
 }
