@@ -142,7 +142,7 @@ void lane_delivered(void *lane, const struct kafka_delivery *);
 void lane_refill_step(struct lane *);
 void lane_refill_stop(struct lane *);
 
-/* ---- watcher.c ---- */
+/* ---- watcher.c, watch_parts.c: on the watcher's thread ---- */
 
 /* A partition of the tallies. The watch belongs to the watcher's thread. */
 struct watch_part {
@@ -158,13 +158,47 @@ struct watch_part {
 	unsigned label;
 };
 
+#define WATCH_PARTS_MAX 1024
+#define WATCH_DRAIN_MS  5000   /* on stopping and on a revocation: at most so long for the last tallies and for Redis */
+
+struct watcher {
+	struct pipeline *pipeline;
+	struct kafka_consumer *consumer;
+	struct kafka_producer *letters;   /* of bundles that can't be read */
+	unsigned letters_topic;
+	struct metrics_shard *shard;
+	struct kafka_record *records;
+	struct watch_part *parts[WATCH_PARTS_MAX];
+	unsigned parts_count, turn;
+	pthread_t thread;
+	bool running, closing;
+	bool redis_away;                  /* noticed while partitions were assigned */
+	bool redis_failed;                /* noticed since partitions were revoked */
+	pthread_mutex_t lock;             /* of closing */
+	atomic_bool drain, caught_up;
+	int64_t last_second_ns;
+	uint64_t clamped;
+	char topic[KAFKA_TOPIC_NAME_BYTES];
+};
+
 struct watcher *watcher_create(struct pipeline *);
 bool watcher_start(struct watcher *, struct err *);
 void watcher_drain(struct watcher *);   /* asks it to read to the end, write out and stop */
 void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
-/* The parts as they are now, for health and metrics: under the exchange's lock. */
+
+/* watch_parts.c */
+struct parcel;
+struct watch_part *watcher_part(struct watcher *, int32_t partition);
+void watcher_assigned(void *watcher, struct kafka_assigned *, size_t count);
+void watcher_revoked(void *watcher, const struct kafka_partition *, size_t count);
+void watcher_lost(void *watcher, const struct kafka_partition *, size_t count);
+void watcher_out_of_range(void *watcher, const struct kafka_range_error *);
+void watcher_mend(struct watcher *, struct watch_part *);
+void watcher_drop(struct watcher *, int32_t partition, int64_t save_until_ns);
+void watcher_settle_all(struct watcher *);                                                    /* watcher.c */
+bool watcher_fill_one(struct watcher *, struct watch_part *, struct parcel *, bool all);   /* watcher.c; false: nothing was due */
 
 /* ---- publisher.c ---- */
 

@@ -13,7 +13,6 @@
 #define REDIS_SHARE  0.5          /* of Redis' one thread that a publisher may take */
 #define SECOND_NS    1000000000LL
 #define FAILED_NS    100000000LL  /* after a failure: the store's back-off decides when it connects, we only stop spinning */
-#define PARTS_MAX    1024
 
 struct publisher {
 	struct pipeline *pipeline;
@@ -28,7 +27,7 @@ struct publisher {
 	uint64_t sent;                            /* the watcher's */
 	bool stop, hurry, lost;
 	int64_t not_before_ns;                    /* no parcel is filled before */
-	const struct watch_part *parts[PARTS_MAX];
+	const struct watch_part *parts[WATCH_PARTS_MAX];
 	unsigned parts_count;
 	_Atomic uint64_t published;
 	atomic_bool up;
@@ -121,7 +120,7 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 
 static void write_health(struct publisher *pub)
 {
-	struct store_health health[PARTS_MAX];
+	struct store_health health[WATCH_PARTS_MAX];
 	int64_t now_ms = pipeline_now(pub->pipeline);
 	unsigned n = 0;
 	pthread_mutex_lock(&pub->lock);
@@ -337,7 +336,7 @@ bool publisher_take_lost(struct publisher *pub)
 
 void publisher_parts(struct publisher *pub, struct watch_part *const *parts, unsigned count)
 {
-	must(count <= PARTS_MAX);
+	must(count <= WATCH_PARTS_MAX);
 	pthread_mutex_lock(&pub->lock);
 	memcpy(pub->parts, parts, count * sizeof *parts);
 	pub->parts_count = count;
