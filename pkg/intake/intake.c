@@ -13,7 +13,9 @@ const struct option_row intake_options[] = {
 	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 600e3, NULL,
 	 "feedback dated further ahead of our clock goes to the dead letters", 0},
 	{"id_key_file", OPTION_TEXT, OFFSET(id_key_file), NULL, 0, 0, NULL,
-	 "file with the secret under which response and customer ids are hashed; the same for the whole deployment", 0},
+	 "file with the secret under which response and customer ids are hashed; the same for the whole "
+	 "deployment",
+	 0},
 	{0},
 };
 
@@ -24,7 +26,12 @@ const struct option_row intake_touchpoint_options[] = {
 };
 
 /* What one commit holds at most. At 100 ms a commit these are ten times what a lane can read in that time. */
-enum { CELLS_MAX = 1 << 18, JOURNAL_MAX = 1 << 17, LETTERS_MAX = INTAKE_LETTERS_MAX, LETTER_BYTES_MAX = 32 << 20 };
+enum {
+	CELLS_MAX = 1 << 18,
+	JOURNAL_MAX = 1 << 17,
+	LETTERS_MAX = INTAKE_LETTERS_MAX,
+	LETTER_BYTES_MAX = 32 << 20
+};
 
 struct letter {
 	uint64_t tag;
@@ -39,6 +46,7 @@ struct intake {
 	struct str *source_names;
 	struct feedback_decoder **decoders;
 	struct names *names;
+	uint32_t touchpoints_max; /* numbers that events may make */
 	struct response_table *table;
 	struct tally *tally;
 	struct response_entry *journal;
@@ -50,7 +58,7 @@ struct intake {
 	size_t letter_used, letter_size;
 	struct intake_counts open, closed;
 	bool is_closed;
-	uint32_t *refill_names;   /* translation of one journal message's names */
+	uint32_t *refill_names; /* translation of one journal message's names */
 	uint32_t refill_names_max;
 };
 
@@ -89,12 +97,13 @@ struct intake *intake_create(const struct intake_setup *setup, struct err *err)
 		intake_destroy(in);
 		return NULL;
 	}
-	uint32_t touchpoints = (uint32_t)setup->options.touchpoints_max + 2;
-	in->names = names_create(touchpoints, 200);
+	uint32_t names_max = intake_names_max(&setup->options);
+	in->touchpoints_max = (uint32_t)setup->options.touchpoints_max + 2;
+	in->names = names_create(names_max, 200);
 	must(names_intern(in->names, STR("_unmapped")) == INTAKE_UNMAPPED);
 	must(names_intern(in->names, STR("_overflow")) == INTAKE_OVERFLOW);
 	in->table = response_create(&setup->responses, 2 * JOURNAL_MAX);
-	in->tally = tally_create(CELLS_MAX, touchpoints);
+	in->tally = tally_create(CELLS_MAX, names_max);
 	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
 	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
 	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
@@ -130,11 +139,20 @@ void intake_partition_drop(struct intake *in, unsigned slot)
 	response_drop(in->table, slot);
 }
 
-static uint32_t touchpoint_of(struct intake *in, struct str name)
+/* The most names that a lane knows: the limit is for events, while a journal brings those that other lanes had room for, and a take-back must
+ * find the touchpoint where its response was counted. The reserve is three more lanes' worth. */
+uint32_t intake_names_max(const struct intake_options *options)
+{
+	uint32_t limit = (uint32_t)options->touchpoints_max, reserve = limit < 100000 ? 3 * limit : 300000;
+	return limit + reserve + 1024;
+}
+
+static uint32_t touchpoint_of(struct intake *in, struct str name, uint32_t names_max)
 {
 	if (name.len == 0)
 		return INTAKE_UNMAPPED;
-	uint32_t number = names_intern(in->names, name);
+	bool full = names_count(in->names) >= names_max;
+	uint32_t number = full ? names_find(in->names, name) : names_intern(in->names, name);
 	return number == NAMES_FULL ? INTAKE_OVERFLOW : number;
 }
 
@@ -146,12 +164,12 @@ void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struc
 		in->refill_names = must_array(in->refill_names_max, sizeof *in->refill_names);
 	}
 	for (uint32_t i = 0; i < journal->names_count; i++)
-		in->refill_names[i] = touchpoint_of(in, journal->names[i]);
+		in->refill_names[i] = touchpoint_of(in, journal->names[i], UINT32_MAX);
 	for (uint32_t i = 0; i < journal->entries_count; i++) {
 		struct response_entry entry = journal->entries[i];
 		entry.fact.touchpoint = entry.fact.touchpoint < journal->names_count
 						? in->refill_names[entry.fact.touchpoint]
-						: INTAKE_UNMAPPED;   /* a deletion that came first has none */
+						: INTAKE_UNMAPPED; /* a deletion that came first has none */
 		response_refill(in->table, slot, (uint32_t)(now_ms / 1000), &entry);
 	}
 }
@@ -166,7 +184,7 @@ bool intake_room(const struct intake *in, unsigned records)
 static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
 {
 	size_t need = in->letter_used + record->bytes.len;
-	if (need > in->letter_size) {   /* grows to the most that one commit ever held, and stays */
+	if (need > in->letter_size) { /* grows to the most that one commit ever held, and stays */
 		in->letter_size = need * 2 > 65536 ? need * 2 : 65536;
 		in->letter_bytes = realloc(in->letter_bytes, in->letter_size);
 		must(in->letter_bytes != NULL);
@@ -185,7 +203,8 @@ static int64_t now_of(const struct intake *in, const struct intake_clock *clock)
 }
 
 /* Late and future: once, here. A deletion has no time to be late by. */
-static enum feedback_reason judge_time(struct intake *in, const struct feedback *f, const struct intake_clock *clock)
+static enum feedback_reason judge_time(struct intake *in, const struct feedback *f,
+				       const struct intake_clock *clock)
 {
 	if (f->updated_ms != FEEDBACK_NO_VERSION && f->updated_ms > clock->future_after_ms)
 		return FEEDBACK_FUTURE;
@@ -227,11 +246,12 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 	event->fact = (struct response_fact){0, 0, 0, BIN_NONE};
 	if (f.deletion)
 		return true;
-	uint32_t touchpoint = touchpoint_of(in, f.touchpoint);
+	uint32_t touchpoint = touchpoint_of(in, f.touchpoint, in->touchpoints_max);
 	in->open.unmapped += touchpoint == INTAKE_UNMAPPED;
 	in->open.overflowed += touchpoint == INTAKE_OVERFLOW;
 	in->open.unread += f.ledger == LEDGER_SOCIAL && f.bin == BIN_UNREAD;
-	event->fact = (struct response_fact){touchpoint, (uint32_t)(f.time_ms / 1000), (uint8_t)f.ledger, f.bin};
+	event->fact =
+		(struct response_fact){touchpoint, (uint32_t)(f.time_ms / 1000), (uint8_t)f.ledger, f.bin};
 	return true;
 }
 
@@ -251,9 +271,11 @@ static void apply(struct intake *in, unsigned slot, const struct response_verdic
 {
 	count_outcome(&in->open, v);
 	if (v->moved && v->was.bin >= 0)
-		tally_add(in->tally, v->was.touchpoint, v->was.ledger, v->was.second, (uint8_t)v->was.bin, -1);
+		tally_add(in->tally, v->was.touchpoint, v->was.ledger, v->was.second, (uint8_t)v->was.bin,
+			  -1);
 	if (v->moved && v->now.bin >= 0) {
-		tally_add(in->tally, v->now.touchpoint, v->now.ledger, v->now.second, (uint8_t)v->now.bin, +1);
+		tally_add(in->tally, v->now.touchpoint, v->now.ledger, v->now.second, (uint8_t)v->now.bin,
+			  +1);
 		in->open.tallied[v->now.ledger]++;
 	}
 	if (v->journal) {
@@ -286,11 +308,13 @@ static void take_batch(struct intake *in, const struct intake_record *records, u
 		feedback_reset(in->decoders[i]);
 }
 
-void intake_take(struct intake *in, const struct intake_record *records, unsigned count, const struct intake_clock *clock)
+void intake_take(struct intake *in, const struct intake_record *records, unsigned count,
+		 const struct intake_clock *clock)
 {
 	in->open.consumed += count;
 	for (unsigned done = 0; done < count; done += INTAKE_BATCH)
-		take_batch(in, records + done, count - done < INTAKE_BATCH ? count - done : INTAKE_BATCH, clock);
+		take_batch(in, records + done, count - done < INTAKE_BATCH ? count - done : INTAKE_BATCH,
+			   clock);
 }
 
 int64_t intake_clock_ms(const struct intake *in)

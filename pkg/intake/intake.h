@@ -94,6 +94,7 @@ struct intake_letter {
 	struct str bytes;             /* as it came; borrowed until close or rollback */
 };
 
+uint32_t intake_names_max(const struct intake_options *);     /* what numbers stay below: more than touchpoints_max */
 const struct names *intake_names(const struct intake *);
 const struct tally *intake_tally(const struct intake *);
 unsigned intake_letters(const struct intake *);

@@ -428,7 +428,7 @@ bool lane_start(struct lane *lane, struct pipeline *p, unsigned number, struct e
 	for (unsigned i = 0; i < setup.sources_count; i++)
 		lane->topic_labels[i] = metrics_label(p->metrics, METRIC_CONSUMED, p->setup.topics[i], NULL);
 	lane->records = must_array(POLL_RECORDS, sizeof *lane->records);
-	lane->writer = bundle_writer_create((uint32_t)setup.options.touchpoints_max + 2);
+	lane->writer = bundle_writer_create(intake_names_max(&setup.options));
 	lane->reader = bundle_reader_create();
 	lane->intake = intake_create(&setup, err);
 	if (lane->intake == NULL || !open_kafka(lane, err))

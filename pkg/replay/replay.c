@@ -47,7 +47,7 @@ struct replay *replay_create(const struct replay_setup *setup, replay_letter *le
 	}
 	r->slot = intake_partition_open(r->intake);
 	r->watch = watch_create(&setup->watch, 0);
-	r->writer = bundle_writer_create((uint32_t)intake.options.touchpoints_max + 2);
+	r->writer = bundle_writer_create(intake_names_max(&intake.options));
 	return r;
 }
 

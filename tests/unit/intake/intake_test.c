@@ -172,10 +172,41 @@ static void marks_keep_the_hour_that_holds_the_horizon(void **state)
 	free(marks);
 }
 
+/* A lane takes a partition over from one that had room for other touchpoints. */
+static void a_response_from_the_journal_is_taken_back_where_it_was_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture other = {.intake = new_intake(3)};
+	other.slot = intake_partition_open(other.intake);
+	static const char *const full[] = {"till", "door", "lift"};
+	char message[200];
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(message, sizeof message, "{\"id\":\"%zu\",\"time\":1767603590,\"touchpoint\":\"%s\",\"score\":9}", i, full[i]);
+		take(f, message);
+	}
+	intake_close(f->intake);
+	intake_commit(f->intake, &f->total);
+	take(&other, "{\"id\":\"x\",\"time\":1767603590,\"touchpoint\":\"ramp\",\"score\":9}");
+	unsigned slot;
+	struct response_entry entry = *intake_journal_entry(other.intake, 0, &slot);
+	struct str name = names_get(intake_names(other.intake), entry.fact.touchpoint);
+	entry.fact.touchpoint = 0;
+	struct bundle_journal journal = {.clock_ms = NOW_MS, .names_count = 1, .names = &name, .entries_count = 1, .entries = &entry};
+	intake_refill(f->intake, f->slot, NOW_MS, &journal);
+	take(f, "{\"id\":\"x\",\"time\":1767603590,\"touchpoint\":\"ramp\",\"score\":2}");
+	assert_string_equal(tally_text(f), "ramp survey 9 -1;ramp survey 2 +1;");
+	assert_int_equal(f->total.overflowed, 0);
+	take(f, "{\"id\":\"y\",\"time\":1767603590,\"touchpoint\":\"roof\",\"score\":1}");   /* the limit stands for what is new */
+	assert_string_equal(tally_text(f), "ramp survey 9 -1;ramp survey 2 +1;_overflow survey 1 +1;");
+	assert_true(names_count(intake_names(f->intake)) <= intake_names_max(&(struct intake_options){.touchpoints_max = 3}));
+	intake_destroy(other.intake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(events_become_differences, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_response_from_the_journal_is_taken_back_where_it_was_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rejects_keep_their_bytes_and_move_no_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_rollback_leaves_no_trace, set_up, tear_down),
 		cmocka_unit_test(marks_keep_the_hour_that_holds_the_horizon),
