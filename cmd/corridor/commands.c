@@ -26,5 +26,5 @@ int command_usage(const struct command *command, const char *format, ...)
 int command_failed(const struct command *command, const struct err *err)
 {
 	fprintf(stderr, "corridor %s: %s\n", command->name, err->text);
-	return EXIT_WORLD;
+	return err->lasting ? EXIT_LASTING : EXIT_WORLD;
 }

@@ -21,6 +21,7 @@ enum {
 	EXIT_FINE = 0,
 	EXIT_WORLD = 1, /* a file, Kafka, Redis, the terminal: something outside failed */
 	EXIT_USAGE = 2, /* the command line or the configuration is wrong, nothing was started */
+	EXIT_LASTING = 3, /* outside, and starting again does not mend it: another instance has our name, data of other settings */
 };
 
 extern const struct command *const commands[]; /* NULL-ended, in the order of the help */
@@ -28,7 +29,7 @@ const struct command *command_find(const char *name);
 
 /* "corridor NAME: MESSAGE" and where the help is, to stderr; returns EXIT_USAGE. */
 int command_usage(const struct command *, const char *format, ...) PRINTF(2, 3);
-/* "corridor NAME: MESSAGE" to stderr; returns EXIT_WORLD. */
+/* "corridor NAME: MESSAGE" to stderr; returns EXIT_WORLD, or EXIT_LASTING. */
 int command_failed(const struct command *, const struct err *);
 
 extern const struct command command_check;

@@ -23,7 +23,9 @@ static int help_run(int argc, char **argv)
 	     "corridor --version          which version this is\n"
 	     "\n"
 	     "Results go to standard output, talk to standard error.\n"
-	     "Exit codes: 0 fine, 1 something outside failed, 2 wrong usage or configuration.");
+	     "Exit codes: 0 fine, 1 something outside failed, 2 wrong usage or configuration,\n"
+	     "3 something outside that starting again does not mend: another instance runs under this name,\n"
+	     "or what Kafka holds was written with other settings.");
 	return EXIT_FINE;
 }
 

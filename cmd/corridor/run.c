@@ -136,6 +136,7 @@ const struct command command_run = {
 		"for the rest it says that a restart is needed. Topics that it owns are created if absent.\n"
 		"\n"
 		"Exit codes: 0 stopped by a signal; 1 Kafka, Redis or a right is missing for good; 2 the configuration is\n"
-		"wrong, every mistake is listed and nothing was started.\n",
+		"wrong, every mistake is listed and nothing was started; 3 starting again mends nothing: another instance runs\n"
+		"under this name, or what our topics hold was written with other settings.\n",
 	.run = run_run,
 };

@@ -31,6 +31,6 @@ void err_prefix(struct err *err, const char *format, ...)
 
 void err_clear(struct err *err)
 {
-	err->set = false;
+	err->set = err->lasting = false;
 	err->text[0] = '\0';
 }

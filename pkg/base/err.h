@@ -12,6 +12,7 @@
 
 struct err {
 	bool set;
+	bool lasting;     /* starting again does not mend it: a name that is taken, data of another configuration */
 	char text[500];   /* what happened, to what (file, key, topic), and what to do next */
 };
 

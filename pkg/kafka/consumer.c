@@ -258,13 +258,15 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->rk, words, sizeof words);
 	if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return KAFKA_POLL_OK;
-	if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+	if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
 		err_set(err,
 			"another instance runs in group %s under the name %s; give each its own "
 			"kafka.instance",
 			consumer->log.options->group, kafka_instance(consumer->log.options));
-	else
+		err->lasting = true;
+	} else {
 		kafka_err(err, fatal, "Kafka consumer gave up", words);
+	}
 	return KAFKA_POLL_FATAL;
 }
 

@@ -123,7 +123,7 @@ struct kafka_consumer;
 
 enum kafka_poll {
 	KAFKA_POLL_OK,          /* count may be 0 */
-	KAFKA_POLL_FATAL,       /* another instance runs under the same name, or librdkafka gave up: err says it */
+	KAFKA_POLL_FATAL,       /* another instance runs under the same name (err.lasting), or librdkafka gave up: err says it */
 };
 
 NODISCARD struct kafka_consumer *kafka_consumer_open(const struct kafka_options *, const struct kafka_consumer_spec *, struct err *);
@@ -227,7 +227,7 @@ enum kafka_outcome {
 	KAFKA_DONE,
 	KAFKA_ABORT,      /* nothing of the transaction counts: kafka_producer_abort(), roll back, seek to the committed offsets, redo */
 	KAFKA_UNCLEAR,    /* timed out or not known: kafka_producer_replace(), then the committed offsets say what happened */
-	KAFKA_FATAL,      /* fenced: another instance runs under the same name; or a right is missing. Stop */
+	KAFKA_FATAL,      /* fenced: another instance runs under the same name (err.lasting); or a right is missing. Stop */
 };
 const char *kafka_outcome_name(enum kafka_outcome);
 

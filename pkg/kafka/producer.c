@@ -207,6 +207,7 @@ static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_e
 		err_set(err,
 			"%s: another instance runs under this name; give each its own kafka.instance (%s)",
 			subject, rd_kafka_error_name(error));
+		err->lasting = true;
 		outcome = KAFKA_FATAL;
 	} else {
 		if (kafka_right_missing(code) != NULL)

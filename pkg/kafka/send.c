@@ -83,6 +83,7 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 		char words[300];
 		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->rk, words, sizeof words);
 		outcome = kafka_producer_fenced(producer, fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
+		err->lasting = outcome == KAFKA_FATAL;
 		kafka_err(err, fatal, producer->names[message->topic], words);
 	} else {
 		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic],
