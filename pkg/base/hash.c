@@ -48,3 +48,9 @@ void hash_key_from(struct hash_key *key, struct str secret)
 	int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const unsigned char *)secret.at, secret.len, NULL, 0);
 	must(rc == 0);
 }
+
+uint64_t hash_key_print(const struct hash_key *key)
+{
+	uint64_t print = hash_keyed(key, STR("corridor"), STR("key print")).lo;
+	return print ? print : 1;
+}

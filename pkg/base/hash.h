@@ -22,6 +22,7 @@ struct hash128 {
 uint64_t hash_bytes(struct str);                        /* xxh3_64, seed 0: part of the wire contract (touchpoint -> shard) */
 uint64_t hash_join(uint64_t seed, struct str);          /* xxh3_64 with a seed: chain several fields */
 struct hash128 hash_keyed(const struct hash_key *, struct str a, struct str b);   /* of (a, b), unambiguous */
+uint64_t hash_key_print(const struct hash_key *);           /* tells keys apart, says nothing of them; never 0 */
 void hash_key_from(struct hash_key *, struct str secret);   /* any secret's bytes to a key (BLAKE2b) */
 
 /* The partition of `corridor.tallies` that holds a touchpoint. */

@@ -46,7 +46,7 @@ bool bundle_write(struct bundle_writer *, const struct bundle_head *, const stru
 
 /* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so).
  * Without an entry nothing is emitted. Memory grows to the most entries that a commit has had. */
-void bundle_journal_begin(struct bundle_writer *, int64_t clock_ms);
+void bundle_journal_begin(struct bundle_writer *, int64_t clock_ms, uint64_t key_print);
 void bundle_journal_add(struct bundle_writer *, const struct response_entry *);
 bool bundle_journal_finish(struct bundle_writer *, const struct names *, uint32_t shard, bundle_emit *, void *context);
 
@@ -73,6 +73,7 @@ bool bundle_read(struct bundle_reader *, struct str bytes, struct bundle *out);
 
 struct bundle_journal {
 	int64_t clock_ms;                       /* also each entry's `seen` */
+	uint64_t key_print;                     /* hash_key_print() of the key that the entries' keys were hashed under; 0: not known */
 	uint32_t names_count;
 	const struct str *names;
 	uint32_t entries_count;

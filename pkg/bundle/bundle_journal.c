@@ -5,8 +5,9 @@
 
 #include "base/must.h"
 
-void bundle_journal_begin(struct bundle_writer *w, int64_t clock_ms)
+void bundle_journal_begin(struct bundle_writer *w, int64_t clock_ms, uint64_t key_print)
 {
+	w->key_print = key_print;
 	w->clock_ms = clock_ms;
 	w->entries_count = 0;
 }
@@ -74,6 +75,7 @@ static size_t pack_part(struct bundle_writer *w)
 	Corridor__Journal message = CORRIDOR__JOURNAL__INIT;
 	message.version = BUNDLE_VERSION;
 	message.clock_ms = w->clock_ms;
+	message.key_print = w->key_print;
 	message.names = (ProtobufCBinaryData){w->names_bytes, w->names_text};
 	message.n_name_lengths = w->names;
 	message.name_lengths = w->name_lengths;

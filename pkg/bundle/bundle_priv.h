@@ -37,6 +37,7 @@ struct bundle_writer {
 	struct response_entry *entries;
 	size_t entries_count, entries_size;
 	int64_t clock_ms;
+	uint64_t key_print;
 	uint32_t *place, *stamp, part;
 };
 

@@ -256,7 +256,7 @@ static void read_id_key(struct config *config, struct config_report *report)
 	const char *path = config->intake.id_key_file;
 	unsigned line = config_line(config, "intake.id_key_file");
 	if (path == NULL) {
-		hash_key_from(&config->id_key, str_of(config->kafka.group));
+		hash_key_from(&config->id_key, str_of(config->kafka.prefix)); /* whose journal it is that holds them */
 		return;
 	}
 	FILE *file = fopen(path, "re");

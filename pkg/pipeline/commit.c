@@ -111,7 +111,7 @@ static bool write_journal(struct lane *lane)
 		if (to.part->journal_first == END)
 			continue;
 		unsigned slot;
-		bundle_journal_begin(lane->writer, pipeline_now(lane->pipeline));
+		bundle_journal_begin(lane->writer, pipeline_now(lane->pipeline), lane->key_print);
 		for (unsigned i = to.part->journal_first; i != END; i = lane->journal_next[i])
 			bundle_journal_add(lane->writer, intake_journal_entry(lane->intake, i, &slot));
 		if (!bundle_journal_finish(lane->writer, intake_names(lane->intake), 0, emit_journal, &to))

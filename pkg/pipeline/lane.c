@@ -430,6 +430,7 @@ bool lane_start(struct lane *lane, struct pipeline *p, unsigned number, struct e
 	lane->records = must_array(POLL_RECORDS, sizeof *lane->records);
 	lane->writer = bundle_writer_create(intake_names_max(&setup.options));
 	lane->reader = bundle_reader_create();
+	lane->key_print = hash_key_print(&setup.id_key);
 	lane->intake = intake_create(&setup, err);
 	if (lane->intake == NULL || !open_kafka(lane, err))
 		return false;

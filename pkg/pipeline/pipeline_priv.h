@@ -81,6 +81,7 @@ struct lane {
 	struct bundle_reader *reader;
 	struct metrics_shard *shard;
 	unsigned tallies, journal, letters;   /* topics of the producer */
+	uint64_t key_print;                   /* of the key that ids are hashed under */
 	unsigned *topic_labels;               /* METRIC_CONSUMED */
 
 	struct part **parts;

@@ -62,6 +62,23 @@ static bool begin(struct lane *lane)
 	return true;
 }
 
+/* Under another key no response would be known again, and every repeat and edit counted twice. */
+static bool same_key(struct lane *lane, const struct bundle_journal *journal, const struct kafka_record *r)
+{
+	struct err err = {0};
+	if (journal->key_print == 0 || journal->key_print == lane->key_print)
+		return true;
+	char topic[KAFKA_TOPIC_NAME_BYTES];
+	kafka_topic_name(&lane->pipeline->setup.kafka, KAFKA_TOPIC_RESPONSES, topic);
+	err_set(&err,
+		"%s [%" PRId32 "] at offset %" PRId64 " was written under another id key: repeats and edits of what it holds would count "
+		"twice. Give intake.id_key_file (without one: kafka.prefix) as it was, or a new kafka.prefix to begin anew",
+		topic, r->partition, r->offset);
+	err.lasting = true;
+	lane_fail(lane, &err);
+	return false;
+}
+
 static void apply(struct lane *lane, const struct kafka_record *r)
 {
 	struct bundle_journal journal;
@@ -79,6 +96,8 @@ static void apply(struct lane *lane, const struct kafka_record *r)
 		return;
 	}
 	if (journal.clock_ms < now_ms - lane->pipeline->setup.intake.responses.horizon_ms)
+		return;
+	if (!same_key(lane, &journal, r))
 		return;
 	intake_refill(lane->intake, part->slot, now_ms, &journal);
 	intake_mark(&part->marks, journal.clock_ms, r->offset);

@@ -20,6 +20,7 @@ struct check {
 	const struct response_entry *want;
 	size_t count, read, bytes;
 	unsigned parts, refuse_at;
+	uint64_t key_print;
 };
 
 static void compare(const struct check *check, const struct bundle_journal *j,
@@ -49,6 +50,7 @@ static bool read_part(void *context, uint32_t shard, struct str bytes)
 	assert_true(bytes.len <= BUNDLE_BYTES_MAX);
 	assert_true(bundle_read_journal(check->reader, (struct str){copy, bytes.len}, &j));
 	assert_true(j.clock_ms == CLOCK);
+	assert_int_equal(j.key_print, check->key_print);
 	for (uint32_t i = 0; i < j.entries_count; i++) {
 		assert_true(check->read < check->count);
 		compare(check, &j, &j.entries[i], &check->want[check->read++]);
@@ -72,11 +74,12 @@ static struct check write_and_read(const struct names *names, const struct respo
 				   size_t count, unsigned refuse_at, bool *ok)
 {
 	struct bundle_writer *writer = bundle_writer_create(names_count(names));
-	struct check check = {bundle_reader_create(), names, entries, count, 0, 0, 0, refuse_at};
+	struct check check = {bundle_reader_create(), names, entries, count, 0, 0, 0, refuse_at, 0};
 	for (unsigned round = 0; round < 2;
 	     round++) { /* the second: nothing of the first is left in the writer */
 		check.read = check.bytes = check.parts = 0;
-		bundle_journal_begin(writer, CLOCK);
+		check.key_print = 1 + (uint64_t)round;
+		bundle_journal_begin(writer, CLOCK, 1 + (uint64_t)round);
 		for (size_t i = 0; i < count; i++)
 			bundle_journal_add(writer, &entries[i]);
 		*ok = bundle_journal_finish(writer, names, 3, read_part, &check);

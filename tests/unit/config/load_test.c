@@ -217,6 +217,21 @@ static void the_id_key_comes_from_the_file(void **state)
 	config_destroy(without);
 }
 
+/* The journal holds ids under it, and the prefix says whose journal that is: a group may be renamed. */
+static void without_a_file_the_id_key_follows_from_the_prefix(void **state)
+{
+	struct config *a = must_read("kafka: {group: a, prefix: p}\n" SOURCE_LINE);
+	struct config *b = must_read("kafka: {group: b, prefix: p}\n" SOURCE_LINE);
+	struct config *c = must_read("kafka: {group: a, prefix: q}\n" SOURCE_LINE);
+	assert_memory_equal(&a->id_key, &b->id_key, sizeof a->id_key);
+	assert_memory_not_equal(&a->id_key, &c->id_key, sizeof a->id_key);
+	assert_int_equal(hash_key_print(&a->id_key), hash_key_print(&b->id_key));
+	assert_int_not_equal(hash_key_print(&a->id_key), hash_key_print(&c->id_key));
+	config_destroy(a);
+	config_destroy(b);
+	config_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +243,7 @@ int main(void)
 		cmocka_unit_test(the_printed_file_names_every_key),
 		cmocka_unit_test(secrets_are_hidden_from_the_log),
 		cmocka_unit_test(the_id_key_comes_from_the_file),
+		cmocka_unit_test(without_a_file_the_id_key_follows_from_the_prefix),
 	};
 	return cmocka_run_group_tests_name("config/load", tests, NULL, NULL);
 }

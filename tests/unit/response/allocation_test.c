@@ -110,7 +110,7 @@ static void judge_one(struct stage *s, uint64_t id, int bin)
 static void one_commit(struct stage *s, unsigned round)
 {
 	struct bundle_head head = {.shards = 8, .clock_ms = CLOCK * INT64_C(1000), .instance = STR("i")};
-	bundle_journal_begin(s->writer, head.clock_ms);
+	bundle_journal_begin(s->writer, head.clock_ms, 1);
 	for (unsigned i = 0; i < EVENTS; i++)
 		judge_one(s, i % 4 ? round * EVENTS + i : i, (int)((i + round) % 11));
 	assert_true(bundle_write(s->writer, &head, s->names, s->tally, true, read_bundle, s));

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""What intake stands without losing or doubling a response: names that change, partitions that come, a first start that reads nothing,
+a message that fits nowhere. With a real Kafka and a real Redis; CORRIDOR_TEST_BROKERS names the broker."""
+import json, os, re, sys, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import deployment, kafka_client
+from deployment import until
+
+deployment.need_broker()
+producer = kafka_client.Client(deployment.BROKERS, linger_ms=5)
+
+
+def send(topic, ids, touchpoint="A", partition=0):
+    """One response of score 9 for each id, now."""
+    for identity in ids:
+        event = {"id": f"r{identity}", "time": int(time.time() * 1000), "touchpoint": touchpoint, "score": 9}
+        producer.send(topic, partition, None, json.dumps(event).encode())
+    producer.flush()
+
+
+def responses(d, touchpoint="A", window="1h"):
+    found = d.redis.call("HGET", f"{d.prefix}:{{{touchpoint}}}:survey:{window}", "responses")
+    return int(found or 0)
+
+
+def must_count(d, wanted, touchpoint="A", seconds=30):
+    """It comes to be so, and stays so for two seconds."""
+    until(seconds, lambda: responses(d, touchpoint) == wanted)
+    assert responses(d, touchpoint) == wanted, f"{touchpoint}: {responses(d, touchpoint)} responses, {wanted} expected"
+    time.sleep(2)
+    assert responses(d, touchpoint) == wanted, f"{touchpoint}: {responses(d, touchpoint)} responses then, {wanted} expected"
+
+
+def stop(d, name="one"):
+    code, seconds = d.instances[name].stop()
+    assert code == 0, f"exit code {code} after SIGTERM ({seconds:.1f} s)"
+
+
+def deployed(name, partitions=1, **settings):
+    """A deployment of one lane that reads the topic NAME.in."""
+    producer.create_topic(f"{name}.in", partitions)
+    settings = {"intake": {"lanes": 1}, "kafka": {"shards": 2}, **settings}
+    return deployment.Deployment(name, [{"topic": f"{name}.in"}], **settings)
+
+
+def restart(d, seconds=60, **settings):
+    d.instances["one"].write(d.yaml("one", **settings))
+    d.start()
+    d.wait_ready(seconds=seconds)
+
+
+def ends(d, seconds=40, name="one"):
+    """Its exit code, by itself."""
+    assert until(seconds, lambda: not d.instances[name].alive()), "it goes on"
+    return d.instances[name].process.returncode
+
+
+def renamed_group():
+    """the group is renamed under the same prefix and reads everything again: no count changes"""
+    with deployed("regroup") as d:
+        d.start()
+        d.wait_ready()
+        send("regroup.in", range(50))
+        must_count(d, 50)
+        stop(d)
+        restart(d, kafka={"group": "regroup-b"})
+        until(20, lambda: sum(d.instances["one"].metric("corridor_messages_consumed_total").values()) >= 50)
+        must_count(d, 50)
+
+
+def foreign_key():
+    """a journal that was written under another id key is refused: exit code 3, and what to do is said"""
+    with deployed("rekey") as d:
+        d.start()
+        d.wait_ready()
+        send("rekey.in", range(20))
+        must_count(d, 20)
+        stop(d)
+        secret = os.path.join(d.folder, "secret")
+        with open(secret, "w") as out:
+            out.write("0123456789abcdef")
+        d.instances["one"].write(d.yaml("one", intake={"lanes": 1, "id_key_file": secret}))
+        d.start()
+        assert ends(d) == 3, d.instances["one"].process.returncode
+        assert re.search(r"rekey\.responses.*another id key.*intake\.id_key_file", d.instances["one"].said()), "the log does not say why"
+        restart(d)   # with the key as it was
+        send("rekey.in", range(10, 30))
+        must_count(d, 30)
+
+
+def same_name():
+    """of two instances of one name the first ends, with exit code 3: systemd must not start it again"""
+    with deployed("twins") as d:
+        d.start()
+        d.wait_ready()
+        d.instances["two"] = deployment.Instance(d.folder, "two", d.yaml("one"))
+        d.instances["two"].start()
+        assert ends(d) == 3, d.instances["one"].process.returncode
+        assert "give each its own kafka.instance" in d.instances["one"].said()
+        send("twins.in", range(5))
+        must_count(d, 5)
+
+
+if __name__ == "__main__":
+    deployment.run_cases([renamed_group, foreign_key, same_name])
