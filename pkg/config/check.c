@@ -65,31 +65,52 @@ static void check_windows(struct config *config, struct config_report *report)
 	config->redis.windows = config->window_names;
 }
 
-static void check_reach(struct config *config, struct config_report *report)
+static void check_horizon(struct config *config, const char *longest, struct config_report *report)
 {
-	char least[32], have[32], longest[32];
-	int64_t horizon_least = config->reach_ms + config->intake.max_future_skew_ms,
-		retention_least = 2 * config->reach_ms + DAY_MS;
-	units_duration_text(config->reach_ms, longest, sizeof longest);
-	if (config->responses.horizon_ms < horizon_least) {
-		units_duration_text(horizon_least, least, sizeof least);
-		units_duration_text(config->responses.horizon_ms, have, sizeof have);
-		config_report_add(report, config_line(config, "responses.horizon"),
-				  "responses.horizon must be at least %s (the longest window, %s, and "
-				  "intake.max_future_skew), not %s: "
-				  "else responses are forgotten while they still count",
-				  least, longest, have);
-	}
+	char least[32], have[32];
+	int64_t least_ms = config->reach_ms + config->intake.max_future_skew_ms;
+	if (config->responses.horizon_ms >= least_ms)
+		return;
+	units_duration_text(least_ms, least, sizeof least);
+	units_duration_text(config->responses.horizon_ms, have, sizeof have);
+	config_report_add(report, config_line(config, "responses.horizon"),
+			  "responses.horizon must be at least %s (the longest window, %s, and "
+			  "intake.max_future_skew), not %s: else responses are forgotten while they still count",
+			  least, longest, have);
+}
+
+/* A rebuild reads the tallies of both halves of the longest window, a refill the journal of the whole horizon. */
+static void check_retention(struct config *config, const char *longest, struct config_report *report)
+{
+	char least[32], horizon[32];
+	int64_t windows_ms = 2 * config->reach_ms, horizon_ms = config->responses.horizon_ms;
+	int64_t least_ms = DAY_MS + (windows_ms > horizon_ms ? windows_ms : horizon_ms);
 	if (config->kafka.retention_ms == 0)
-		config->kafka.retention_ms = retention_least;
-	if (config->kafka.retention_ms < retention_least) {
-		units_duration_text(retention_least, least, sizeof least);
-		config_report_add(report, config_line(config, "kafka.retention"),
+		config->kafka.retention_ms = least_ms;
+	config->redis.retention_ms = config->kafka.retention_ms;
+	if (config->kafka.retention_ms >= least_ms)
+		return;
+	units_duration_text(least_ms, least, sizeof least);
+	units_duration_text(horizon_ms, horizon, sizeof horizon);
+	unsigned line = config_line(config, "kafka.retention");
+	if (windows_ms > horizon_ms)
+		config_report_add(report, line,
 				  "kafka.retention must be at least %s (twice the longest window, %s, and a "
 				  "day) or 0, which means that",
 				  least, longest);
-	}
-	config->redis.retention_ms = config->kafka.retention_ms;
+	else
+		config_report_add(report, line,
+				  "kafka.retention must be at least %s (responses.horizon, %s, and a day) or 0, "
+				  "which means that: else a restart forgets responses that still count",
+				  least, horizon);
+}
+
+static void check_reach(struct config *config, struct config_report *report)
+{
+	char longest[32];
+	units_duration_text(config->reach_ms, longest, sizeof longest);
+	check_horizon(config, longest, report);
+	check_retention(config, longest, report);
 }
 
 /* The sweep renews what lives for `ttl`: it must come round twice in that time. */

@@ -26,7 +26,7 @@ const struct option_row kafka_options[] = {
 	{"replication", OPTION_INT, AT(replication), "0", 0, 16, NULL,
 	 "replicas of the topics that we create; 0: the broker's default; 3 in production", 0},
 	{"retention", OPTION_DURATION, AT(retention_ms), "0s", 0, 0, NULL,
-	 "of the topics that we create; 0: twice the longest window and a day", 0},
+	 "how long the topics that we create keep their records; 0: twice the longest window, or responses.horizon, and a day", 0},
 	{"session_timeout", OPTION_DURATION, AT(session_timeout_ms), "10s", 6000, 300000, NULL,
 	 "how long a dead instance keeps its partitions", 0},
 	{"record_bytes_max", OPTION_BYTES, AT(record_bytes_max), "1MiB", 1024, 256 << 20, NULL,

@@ -182,6 +182,27 @@ static void the_printed_file_names_every_key(void **state)
 	free(text);
 }
 
+/* Long enough for what a restart reads again: the tallies of both halves of the longest window, the journal of the horizon. */
+static void retention_follows_windows_and_horizon(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *yaml;
+		int days;
+	} rows[] = {
+		{SOURCE_LINE, 15},
+		{SOURCE_LINE "responses: {horizon: 14d}\n", 15},
+		{SOURCE_LINE "responses: {horizon: 30d}\n", 31},
+		{SOURCE_LINE "windows: [30d]\nresponses: {horizon: 31d}\n", 61},
+		{SOURCE_LINE "kafka: {retention: 40d}\n", 40},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config *config = must_read(rows[i].yaml);
+		assert_int_equal(config->kafka.retention_ms, rows[i].days * INT64_C(86400000));
+		config_destroy(config);
+	}
+}
+
 static void secrets_are_hidden_from_the_log(void **state)
 {
 	(void)state;
@@ -241,6 +262,7 @@ int main(void)
 		cmocka_unit_test(the_environment_is_put_in),
 		cmocka_unit_test(the_printed_file_is_read_back_as_the_defaults),
 		cmocka_unit_test(the_printed_file_names_every_key),
+		cmocka_unit_test(retention_follows_windows_and_horizon),
 		cmocka_unit_test(secrets_are_hidden_from_the_log),
 		cmocka_unit_test(the_id_key_comes_from_the_file),
 		cmocka_unit_test(without_a_file_the_id_key_follows_from_the_prefix),
