@@ -19,7 +19,7 @@ const struct option_row kafka_options[] = {
 	{"instance", OPTION_TEXT, AT(instance), NULL, 0, 0, NULL,
 	 "this instance's name, its own in the group and the same after a restart; the host's name if absent",
 	 0},
-	{"shards", OPTION_INT, AT(shards), "16", 1, 4096, NULL,
+	{"shards", OPTION_INT, AT(shards), "16", 1, 512, NULL,
 	 "partitions of PREFIX.tallies, fixed once the topic is created: the most that the watch stage can "
 	 "be spread over",
 	 0},

@@ -154,11 +154,7 @@ static struct part *add_part(struct lane *lane, const struct kafka_assigned *a)
 	part->refill_from = journal_from(a->metadata);
 	part->journal_partition = (int32_t)hash_shard(hash_bytes(str_of(part->key)), p->journal_partitions);
 	part->label = metrics_label(p->metrics, METRIC_LAG, p->setup.topics[a->topic], number);
-	if (lane->parts_count == lane->parts_max) {
-		lane->parts_max = lane->parts_max * 2 + 8;
-		lane->parts = realloc(lane->parts, lane->parts_max * sizeof(void *));
-		must(lane->parts != NULL);
-	}
+	lane->parts = pipeline_room(lane->parts, &lane->parts_max, lane->parts_count + 1, sizeof *lane->parts);
 	lane->parts[lane->parts_count++] = part;
 	return part;
 }
@@ -275,18 +271,18 @@ static void report_table(struct lane *lane)
 
 static void report_lag(struct lane *lane)
 {
-	struct kafka_position positions[256];
-	size_t n = kafka_consumer_positions(lane->consumer, positions, 256);
 	int64_t now_ms = pipeline_now(lane->pipeline);
 	bool behind = false, caught_up = true;
-	for (size_t i = 0; i < n && i < 256; i++) {
-		struct part *part = part_of(lane, positions[i].topic, positions[i].partition);
+	pipeline_positions(&lane->positions, lane->consumer);
+	for (unsigned i = 0; i < lane->positions.count; i++) {
+		const struct kafka_position *at = &lane->positions.at[i];
+		struct part *part = part_of(lane, at->topic, at->partition);
 		if (part == NULL)
 			continue;
-		if (positions[i].lag >= 0)
-			metrics_put(lane->shard, METRIC_LAG, part->label, (double)positions[i].lag);
-		caught_up = caught_up && part->state == PART_READY && positions[i].lag == 0;
-		behind = behind || (positions[i].lag > 0 && part->newest_ms > 0 && now_ms - part->newest_ms > BEHIND_MS);
+		if (at->lag >= 0)
+			metrics_put(lane->shard, METRIC_LAG, part->label, (double)at->lag);
+		caught_up = caught_up && part->state == PART_READY && at->lag == 0;
+		behind = behind || (at->lag > 0 && part->newest_ms > 0 && now_ms - part->newest_ms > BEHIND_MS);
 	}
 	atomic_store(&lane->behind, behind);
 	atomic_store(&lane->caught_up, caught_up && intake_idle(lane->intake) && lane->commit_state == COMMIT_NONE);
@@ -476,6 +472,7 @@ void lane_release(struct lane *lane)
 	free(lane->offsets);
 	free(lane->metadata);
 	free(lane->topic_labels);
+	free(lane->positions.at);
 	kafka_group_destroy(lane->group);
 	bundle_writer_destroy(lane->writer);
 	bundle_reader_destroy(lane->reader);

@@ -20,6 +20,25 @@ int64_t pipeline_now(const struct pipeline *p)
 	return os_clock_ms(p->clock);
 }
 
+void *pipeline_room(void *at, unsigned *room, unsigned need, size_t size)
+{
+	if (need <= *room)
+		return at;
+	*room = need * 2 + 8;
+	at = realloc(at, *room * size);
+	must(at != NULL);
+	return at;
+}
+
+void pipeline_positions(struct positions *p, const struct kafka_consumer *consumer)
+{
+	p->count = (unsigned)kafka_consumer_positions(consumer, p->at, p->room);
+	if (p->count <= p->room)
+		return;
+	p->at = pipeline_room(p->at, &p->room, p->count, sizeof *p->at);
+	p->count = (unsigned)kafka_consumer_positions(consumer, p->at, p->room);
+}
+
 void pipeline_name_thread(const char *role, unsigned number)
 {
 	char name[16];

@@ -29,6 +29,16 @@ struct pipeline {
 
 void pipeline_give_up(struct pipeline *, const struct err *);   /* any thread: the process has to end */
 int64_t pipeline_now(const struct pipeline *);
+/* The array `at`, or one that is large enough for `need` items of `size` bytes; `room` is how many it has space for. */
+void *pipeline_room(void *at, unsigned *room, unsigned need, size_t size);
+
+/* Where a consumer stands in each of its partitions, however many they are. */
+struct positions {
+	struct kafka_position *at;
+	unsigned count, room;
+};
+void pipeline_positions(struct positions *, const struct kafka_consumer *);
+
 void pipeline_name_thread(const char *role, unsigned number);   /* of the calling thread: "lane 0" in ps, top, perf */
 
 /* ---- lane.c, commit.c, refill.c: on the lane's thread ---- */
@@ -119,6 +129,7 @@ struct lane {
 	int64_t refill_began_ns;
 	uint64_t refill_entries;
 	int64_t refill_said_ns;
+	struct positions positions;
 
 	int64_t last_commit_ns, last_tick_ns, last_second_ns;
 	atomic_bool behind, caught_up, refilling, assigned;
@@ -159,7 +170,6 @@ struct watch_part {
 	unsigned label;
 };
 
-#define WATCH_PARTS_MAX 1024
 #define WATCH_DRAIN_MS  5000   /* on stopping and on a revocation: at most so long for the last tallies and for Redis */
 
 struct watcher {
@@ -169,8 +179,9 @@ struct watcher {
 	unsigned letters_topic;
 	struct metrics_shard *shard;
 	struct kafka_record *records;
-	struct watch_part *parts[WATCH_PARTS_MAX];
-	unsigned parts_count, turn;
+	struct watch_part **parts;
+	unsigned parts_count, parts_room, turn;
+	struct positions positions;
 	pthread_t thread;
 	bool running, closing;
 	bool redis_away;                  /* noticed while partitions were assigned */

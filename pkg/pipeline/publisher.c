@@ -27,8 +27,10 @@ struct publisher {
 	uint64_t sent;                            /* the watcher's */
 	bool stop, hurry, lost;
 	int64_t not_before_ns;                    /* no parcel is filled before */
-	const struct watch_part *parts[WATCH_PARTS_MAX];
-	unsigned parts_count;
+	const struct watch_part **parts;
+	unsigned parts_count, parts_room;
+	struct store_health *health;              /* the publisher's thread's */
+	unsigned health_room;
 	_Atomic uint64_t published;
 	atomic_bool up;
 	int64_t last_second_ns;
@@ -120,21 +122,21 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 
 static void write_health(struct publisher *pub)
 {
-	struct store_health health[WATCH_PARTS_MAX];
 	int64_t now_ms = pipeline_now(pub->pipeline);
 	unsigned n = 0;
 	pthread_mutex_lock(&pub->lock);
+	pub->health = pipeline_room(pub->health, &pub->health_room, pub->parts_count, sizeof *pub->health);
 	for (unsigned i = 0; i < pub->parts_count; i++) {
 		int64_t as_of_ms = atomic_load(&pub->parts[i]->as_of_ms);
 		if (as_of_ms == 0)   /* not caught up yet: what is in Redis is not ours to vouch for */
 			continue;
-		health[n++] = (struct store_health){(unsigned)pub->parts[i]->partition, as_of_ms,
+		pub->health[n++] = (struct store_health){(unsigned)pub->parts[i]->partition, as_of_ms,
 						    now_ms - atomic_load(&pub->parts[i]->log_ms),
 						    kafka_instance(&pub->pipeline->setup.kafka), pub->pipeline->setup.version};
 	}
 	pthread_mutex_unlock(&pub->lock);
 	if (n)
-		(void)store_health(pub->store, health, n);
+		(void)store_health(pub->store, pub->health, n);
 	else
 		(void)store_connect(pub->store);
 }
@@ -258,6 +260,8 @@ void publisher_destroy(struct publisher *pub)
 	for (unsigned i = 0; i < PARCELS; i++)
 		watch_batch_destroy(pub->parcels[i].batch);
 	store_destroy(pub->store);
+	free(pub->parts);
+	free(pub->health);
 	pthread_mutex_destroy(&pub->lock);
 	pthread_cond_destroy(&pub->changed);
 	free(pub);
@@ -336,8 +340,8 @@ bool publisher_take_lost(struct publisher *pub)
 
 void publisher_parts(struct publisher *pub, struct watch_part *const *parts, unsigned count)
 {
-	must(count <= WATCH_PARTS_MAX);
 	pthread_mutex_lock(&pub->lock);
+	pub->parts = pipeline_room(pub->parts, &pub->parts_room, count, sizeof *pub->parts);
 	memcpy(pub->parts, parts, count * sizeof *parts);
 	pub->parts_count = count;
 	pthread_mutex_unlock(&pub->lock);

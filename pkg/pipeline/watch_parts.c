@@ -147,7 +147,6 @@ void watcher_assigned(void *context, struct kafka_assigned *list, size_t count)
 	must(store != NULL);   /* the publisher was created from the same options */
 	w->redis_away = false;
 	for (size_t i = 0; i < count; i++) {
-		must(w->parts_count < WATCH_PARTS_MAX);
 		struct watch_part *part = must_alloc(sizeof *part);
 		char number[16];
 		snprintf(number, sizeof number, "%" PRId32, list[i].partition);
@@ -155,6 +154,7 @@ void watcher_assigned(void *context, struct kafka_assigned *list, size_t count)
 		part->watch = fresh_watch(w, part->partition);
 		part->label = metrics_label(w->pipeline->metrics, METRIC_LOG_LAG_SECONDS, number, NULL);
 		list[i].start = start_of(w, part, store);
+		w->parts = pipeline_room(w->parts, &w->parts_room, w->parts_count + 1, sizeof *w->parts);
 		w->parts[w->parts_count++] = part;
 	}
 	store_destroy(store);

@@ -123,12 +123,11 @@ static void apply(struct watcher *w, const struct kafka_record *records, size_t 
 
 static void note_caught_up(struct watcher *w)
 {
-	struct kafka_position positions[WATCH_PARTS_MAX];
-	size_t n = kafka_consumer_positions(w->consumer, positions, WATCH_PARTS_MAX);
 	bool all = w->parts_count > 0;
-	for (size_t i = 0; i < n; i++) {
-		struct watch_part *part = watcher_part(w, positions[i].partition);
-		if (part && !part->broken && positions[i].lag == 0 && !part->caught_up) {
+	pipeline_positions(&w->positions, w->consumer);
+	for (unsigned i = 0; i < w->positions.count; i++) {
+		struct watch_part *part = watcher_part(w, w->positions.at[i].partition);
+		if (part && !part->broken && w->positions.at[i].lag == 0 && !part->caught_up) {
 			part->caught_up = true;
 			if (part->rewrite)   /* what the checkpoint holds is of no use to anybody */
 				watch_checkpoint_rewrite(part->watch);
@@ -209,12 +208,11 @@ static void drain(struct watcher *w)
 {
 	int64_t until_ns = os_monotonic_ns() + WATCH_DRAIN_MS * 1000000LL, quiet_ns = os_monotonic_ns();
 	while (os_monotonic_ns() < until_ns && os_monotonic_ns() - quiet_ns < 300000000) {
-		struct kafka_position positions[WATCH_PARTS_MAX];
 		if (!step(w))
 			return;
-		size_t n = kafka_consumer_positions(w->consumer, positions, WATCH_PARTS_MAX);
-		for (size_t i = 0; i < n; i++)
-			if (positions[i].lag != 0)
+		pipeline_positions(&w->positions, w->consumer);
+		for (unsigned i = 0; i < w->positions.count; i++)
+			if (w->positions.at[i].lag != 0)
 				quiet_ns = os_monotonic_ns();
 	}
 }
@@ -300,6 +298,8 @@ void watcher_destroy(struct watcher *w)
 	kafka_producer_close(w->letters);
 	pthread_mutex_destroy(&w->lock);
 	free(w->records);
+	free(w->parts);
+	free(w->positions.at);
 	free(w);
 }
 

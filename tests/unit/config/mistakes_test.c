@@ -24,6 +24,8 @@ static const struct row {
 	 "3: intake.commit_interval must be a duration such as ..."},
 	{SOURCE_LINE "intake:\n  lanes: 65\n",
 	 "3: intake.lanes must be a whole number from 1 to 64, not '65'\n"},
+	{SOURCE_LINE "kafka:\n  shards: 513\n",
+	 "3: kafka.shards must be a whole number from 1 to 512, not '513'\n"},
 	{SOURCE_LINE "intake:\n  lanes: [1]\n", "3: intake.lanes must be a single value, not a list\n"},
 	{SOURCE_LINE "intake:\n  lanes: {a: 1}\n", "3: intake.lanes must be a single value, not a map\n"},
 	{SOURCE_LINE "intake:\n  lanes:\n",
