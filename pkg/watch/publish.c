@@ -94,10 +94,29 @@ struct filler {
 	struct watch *w;
 	struct watch_batch *batch;
 	uint32_t tick, refresh;
-	uint32_t spread;   /* of series: 122 fields cost Redis some 400 us, so 250 a second and not more */
+	uint32_t spread;   /* of series: from one to the next of a hash */
 };
 
+/* 122 fields cost Redis some 400 us. So there are 250 of them a second and not more, at a start too; the next publish of who got none
+ * tries again. */
 enum { SERIES_PER_SECOND = 250 };
+
+static void earn_series(struct watch *w, int64_t now_ms)
+{
+	double earned = w->series_ms ? (double)(now_ms - w->series_ms) * SERIES_PER_SECOND / 1000 : SERIES_PER_SECOND;
+	w->series_ms = now_ms;
+	w->series_credit += earned > 0 ? earned : 0;
+	if (w->series_credit > SERIES_PER_SECOND)
+		w->series_credit = SERIES_PER_SECOND;
+}
+
+static bool take_series(struct watch *w)
+{
+	if (w->series_credit < 1)
+		return false;
+	w->series_credit -= 1;
+	return true;
+}
 
 static void fill_window(struct filler *f, uint32_t slot, enum ledger ledger, unsigned which)
 {
@@ -112,7 +131,7 @@ static void fill_window(struct filler *f, uint32_t slot, enum ledger ledger, uns
 		n += out->reading.bins[i];
 	out->empty = n == 0;
 	uint32_t pace = w->series_pace[which] > f->spread ? w->series_pace[which] : f->spread;
-	if (s->series[which] == 0 || s->series[which] - 1 + pace <= f->tick) {
+	if ((s->series[which] == 0 || s->series[which] - 1 + pace <= f->tick) && (out->empty || take_series(w))) {
 		out->panes = b->panes + b->panes_count;
 		out->panes_count = windows_series(w->windows, slot, which, b->panes + b->panes_count);
 		b->panes_count += out->panes_count;
@@ -204,6 +223,7 @@ void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 			   .spread = names_count(w->names) * (1000 / TICK_MS) / SERIES_PER_SECOND};
 	b->count = b->windows_count = b->panes_count = 0;
 	b->position = w->position;
+	earn_series(w, now_ms);
 	if (w->queued == 0 && f.tick > w->cursor)
 		w->cursor = f.tick;
 	while (w->cursor <= f.tick) {

@@ -49,6 +49,8 @@ struct watch {
 	uint32_t pace[WINDOWS_MAX], series_pace[WINDOWS_MAX];   /* ticks */
 	uint32_t overflow;                 /* number of `_overflow.<partition>` */
 	uint32_t wheel[WHEEL_SLOTS];
+	int64_t series_ms;                 /* machine time at which credit for series was last given */
+	double series_credit;
 	uint32_t cursor;                   /* first tick that was not emptied */
 	unsigned queued;
 	uint32_t save_first, save_last;
