@@ -54,6 +54,8 @@ enum metric {
 	METRIC_PUBLISH_DELAY_SECONDS,   /* histogram: from a change in the windows to Redis */
 	METRIC_PUBLISH_BACKLOG,     /* gauge: touchpoints that wait to be published */
 	METRIC_CHECKPOINTS,         /* label: enum store_checkpoint_outcome's order: failed, written, lost, refused */
+	/* process */
+	METRIC_CLOCK_APART_SECONDS, /* gauge */
 	METRIC_COUNT
 };
 

@@ -115,7 +115,7 @@ void os_clock_destroy(struct os_clock *clock)
 	free(clock);
 }
 
-int64_t os_clock_ms(const struct os_clock *clock)
+static int64_t time_at(const struct os_clock *clock, int64_t boot_ns)
 {
 	struct os_slew slew = {0};
 	unsigned before, after;
@@ -126,7 +126,12 @@ int64_t os_clock_ms(const struct os_clock *clock)
 		slew.slew_ns = atomic_load_explicit(&clock->slew_ns, memory_order_acquire);
 		after = atomic_load_explicit(&clock->sequence, memory_order_relaxed);
 	} while (before != after || before % 2 != 0);
-	return os_slew_at(&slew, os_boot_ns()) / MILLION;
+	return os_slew_at(&slew, boot_ns);
+}
+
+int64_t os_clock_ms(const struct os_clock *clock)
+{
+	return time_at(clock, os_boot_ns()) / MILLION;
 }
 
 int64_t os_clock_look(struct os_clock *clock)
@@ -141,5 +146,6 @@ int64_t os_clock_look(struct os_clock *clock)
 
 int64_t os_clock_apart_ms(const struct os_clock *clock)
 {
-	return clock->slew.apart_ns / MILLION;
+	int64_t boot_ns, wall_ns;
+	return read_both(&boot_ns, &wall_ns) ? (wall_ns - time_at(clock, boot_ns)) / MILLION : 0;
 }

@@ -5,7 +5,8 @@
  * also counts while a machine sleeps) and is slewed towards the wall clock by at most half a millisecond a
  * second, so it never jumps and never runs backwards. When somebody sets the wall clock (a jump of more than
  * OS_STEP_NS between two looks) windows must not empty or fill at once: the step is reported, not followed; a
- * restart follows it. The arithmetic is `struct os_slew` and knows no clock.
+ * restart follows it. How far the two are apart is known at any time (os_clock_apart_ms), so that nothing is judged by a
+ * time that is far off. The arithmetic is `struct os_slew` and knows no clock.
  */
 #ifndef OS_H
 #define OS_H
@@ -45,8 +46,9 @@ void os_clock_destroy(struct os_clock *);
 int64_t os_clock_ms(const struct os_clock *); /* epoch ms; any thread, never runs backwards */
 /* Call about once a second, always on one thread. Returns the size of a step in ms, 0: none; log it. */
 int64_t os_clock_look(struct os_clock *);
-int64_t os_clock_apart_ms(const struct os_clock *); /* wall clock minus ours, after steps that were not
-						       followed; the looker's thread */
+/* Wall clock minus ours, now; any thread. Below OS_STEP_NS it is worked off, above it was stepped and is not. 0 where
+ * the machine is too busy to say. */
+int64_t os_clock_apart_ms(const struct os_clock *);
 
 /* ---- signals ---- */
 

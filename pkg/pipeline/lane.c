@@ -73,7 +73,12 @@ static void take(struct lane *lane, const struct kafka_record *records, size_t c
 	const struct kafka_record *of[INTAKE_BATCH];
 	struct part *part = NULL;
 	uint64_t rollbacks = lane->rollbacks;
+	struct err err = {0};
 	unsigned n = 0;
+	if (count && !pipeline_clock_good(lane->pipeline, &err)) {   /* at once: all of the next second's could be in the future */
+		lane_fail(lane, &err);
+		return;
+	}
 	for (size_t i = 0; i < count; i++) {
 		const struct kafka_record *r = &records[i];
 		if (n == 0 && !intake_room(lane->intake, INTAKE_BATCH)) {

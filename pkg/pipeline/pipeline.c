@@ -6,6 +6,8 @@
 
 #include "log/log.h"
 
+enum { CLOCK_APART_MS = 1000 };   /* that much is worth a word, and the least that is worth a restart */
+
 void pipeline_give_up(struct pipeline *p, const struct err *err)
 {
 	pthread_mutex_lock(&p->lock);
@@ -18,6 +20,20 @@ void pipeline_give_up(struct pipeline *p, const struct err *err)
 int64_t pipeline_now(const struct pipeline *p)
 {
 	return os_clock_ms(p->clock);
+}
+
+bool pipeline_clock_good(const struct pipeline *p, struct err *err)
+{
+	int64_t apart_ms = os_clock_apart_ms(p->clock), most_ms = p->setup.intake.options.max_future_skew_ms;
+	if (most_ms < CLOCK_APART_MS)
+		most_ms = CLOCK_APART_MS;
+	if (apart_ms <= most_ms && apart_ms >= -most_ms)
+		return true;
+	err_set(err,
+		"the machine's clock was set %s by %.0f s while the program ran, more than intake.max_future_skew: rather than judge "
+		"feedback by a wrong time it ends; started again it goes by the new time, and nothing is lost",
+		apart_ms > 0 ? "forward" : "back", (double)(apart_ms > 0 ? apart_ms : -apart_ms) / 1000);
+	return false;
 }
 
 void *pipeline_room(void *at, unsigned *room, unsigned need, size_t size)
@@ -91,7 +107,11 @@ static void lanes_ready(struct pipeline *p, struct http_reasons *reasons)
 static void ready(void *context, struct http_reasons *reasons)
 {
 	struct pipeline *p = context;
+	int64_t apart_ms = os_clock_apart_ms(p->clock);
 	lanes_ready(p, reasons);
+	if (apart_ms > CLOCK_APART_MS || apart_ms < -CLOCK_APART_MS)
+		http_not_ready(reasons, "the machine's clock was set: it is %.1f s from the one that windows go by; a restart follows it",
+			       (double)apart_ms / 1000);
 	if (p->watcher) {
 		uint64_t published;
 		bool up;
@@ -110,6 +130,7 @@ struct pipeline *pipeline_create(const struct pipeline_setup *setup, struct err 
 	pthread_mutex_init(&p->lock, NULL);
 	p->clock = os_clock_create();
 	p->metrics = metrics_create(setup->version);
+	p->shard = metrics_shard(p->metrics);
 	if (!ensure_topics(p, err)) {
 		pipeline_destroy(p);
 		return NULL;
@@ -151,8 +172,9 @@ bool pipeline_tick(struct pipeline *p, struct err *err)
 	if (step_ms)
 		log_warn("the wall clock was set by %lld ms; our time runs on without the step, a restart follows it",
 			 (long long)step_ms);
+	metrics_put(p->shard, METRIC_CLOCK_APART_SECONDS, METRIC_ONLY, (double)os_clock_apart_ms(p->clock) / 1000);
 	if (!atomic_load(&p->failed))
-		return true;
+		return pipeline_clock_good(p, err);
 	pthread_mutex_lock(&p->lock);
 	*err = p->error;
 	pthread_mutex_unlock(&p->lock);

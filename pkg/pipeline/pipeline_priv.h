@@ -15,6 +15,7 @@ struct pipeline {
 	struct pipeline_setup setup;
 	struct os_clock *clock;
 	struct metrics *metrics;
+	struct metrics_shard *shard; /* the caller's */
 	struct http *http;
 	struct lane *lanes;
 	unsigned lanes_count;
@@ -29,6 +30,8 @@ struct pipeline {
 
 void pipeline_give_up(struct pipeline *, const struct err *);   /* any thread: the process has to end */
 int64_t pipeline_now(const struct pipeline *);
+/* False: the machine's clock was set so far from ours that feedback would be judged by a wrong time. Any thread. */
+NODISCARD bool pipeline_clock_good(const struct pipeline *, struct err *);
 /* The array `at`, or one that is large enough for `need` items of `size` bytes; `room` is how many it has space for. */
 void *pipeline_room(void *at, unsigned *room, unsigned need, size_t size);
 
