@@ -130,6 +130,8 @@ static int redrive(struct job *job, struct err *err)
 	printf("%" PRIu64 " sent back, %" PRIu64 " were sent back before, %" PRIu64
 	       " have no topic to go to\n",
 	       n->sent, n->redriven_before, n->homeless);
+	if (n->cut > 0)
+		printf("%" PRIu64 " stay: they were too large for a dead letter, only their beginning was kept\n", n->cut);
 	if (!ok)
 		err_prefix(err, "stopped early; what was sent is remembered, run it again");
 	else if (n->homeless > 0)

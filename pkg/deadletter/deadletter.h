@@ -27,6 +27,7 @@ struct deadletter {
 	struct str reason, sentence;
 	struct str key, raw;
 	bool redriven;
+	bool cut;                      /* header `bytes`: raw or key is only the beginning of what came */
 };
 
 struct deadletter_filter {
@@ -42,6 +43,7 @@ struct deadletter_counts {
 	uint64_t matched;              /* by the filter */
 	uint64_t redriven_before;      /* of the matched ones */
 	uint64_t sent;
+	uint64_t cut;                  /* only their beginning was kept: they stay */
 	uint64_t homeless;             /* their topic does not exist, or the letter does not say it */
 };
 

@@ -130,6 +130,7 @@ bool letter_of(const struct kafka_record *record, const struct deadletter_filter
 		.key = record->key,
 		.raw = record->value,
 		.redriven = marks_has(marks, record->partition, record->offset),
+		.cut = kafka_record_header(record, "bytes").at != NULL,
 	};
 	if ((filter->reason != NULL && !str_is(letter->reason, filter->reason)) ||
 	    (filter->topic != NULL && !str_is(letter->topic, filter->topic)) ||

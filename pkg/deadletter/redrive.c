@@ -80,6 +80,10 @@ static bool redrive_take(void *context, const struct kafka_record *record, struc
 	struct deadletter letter;
 	if (!letter_of(record, r->filter, &r->marks, r->counts, &letter) || letter.redriven)
 		return true;
+	if (letter.cut) {
+		r->counts->cut++;
+		return true;
+	}
 	const struct home *home = home_of(r, letter.topic, err);
 	if (err->set)
 		return false;

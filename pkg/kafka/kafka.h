@@ -314,6 +314,7 @@ struct kafka_topic_state {
 	char name[KAFKA_TOPIC_NAME_BYTES];
 	bool exists, created;       /* created: by this call */
 	int partitions;             /* what is there; what it would be created with if absent */
+	int64_t record_bytes_max;   /* key, value and headers of a record that surely fits, whatever it is compressed to */
 	char warning[400];          /* what is wrong with it and the command that mends it; "" when right */
 };
 

@@ -5,7 +5,8 @@
 
 #include "kafka/kafka_priv.h"
 
-#define WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
+#define BROKER_RECORD_BYTES 1048588 /* max.message.bytes where nobody set it */
+#define WEEK_MS		    ((int64_t)7 * 24 * 3600 * 1000)
 
 static const char *const suffixes[KAFKA_TOPICS] = {"tallies", "responses", "dead-letters"};
 
@@ -250,6 +251,13 @@ static void setting_check(const struct kafka_property *want, const char *have,
 			 want->value);
 }
 
+/* What frames a record, and what a compression that gains nothing may add, is left free. */
+static void room_note(struct kafka_topic_state *state, const struct kafka_options *options, int64_t topic_max)
+{
+	int64_t ours = kafka_conf_record_bytes_max(options), max = topic_max < ours ? topic_max : ours;
+	state->record_bytes_max = max - max / 64 - 512;
+}
+
 static void topic_check(struct asker *asker, const struct kafka_property *want, size_t want_count,
 			struct kafka_topic_state *state)
 {
@@ -269,6 +277,7 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 		event == NULL ? NULL
 			      : rd_kafka_DescribeConfigs_result_resources(
 					rd_kafka_event_DescribeConfigs_result(event), &n);
+	int64_t topic_max = BROKER_RECORD_BYTES;
 	if (n != 1 || rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		snprintf(state->warning, sizeof state->warning, "its settings can't be checked: %.150s",
 			 err.set  ? err.text
@@ -281,7 +290,12 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 				if (strcmp(rd_kafka_ConfigEntry_name(have[k]), want[i].name) == 0 &&
 				    rd_kafka_ConfigEntry_value(have[k]) != NULL)
 					setting_check(&want[i], rd_kafka_ConfigEntry_value(have[k]), state);
+		for (size_t k = 0; k < entries; k++)
+			if (strcmp(rd_kafka_ConfigEntry_name(have[k]), "max.message.bytes") == 0 &&
+			    rd_kafka_ConfigEntry_value(have[k]) != NULL)
+				topic_max = atoll(rd_kafka_ConfigEntry_value(have[k]));
 	}
+	room_note(state, asker->log.options, topic_max);
 	if (event != NULL)
 		rd_kafka_event_destroy(event);
 }
@@ -313,6 +327,8 @@ static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *me
 			return false;
 		state->exists = true;
 		state->created = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+		room_note(state, options,
+			  topic == KAFKA_TOPIC_DEAD_LETTERS ? INT64_MAX : BROKER_RECORD_BYTES);
 	}
 	if (state->exists && !state->created)
 		topic_check(asker, settings, count, state);

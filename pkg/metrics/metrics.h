@@ -26,6 +26,7 @@ enum metric {
 	METRIC_UNMAPPED,            /* responses without a touchpoint */
 	METRIC_OVERFLOW,            /* responses of touchpoints beyond the limit */
 	METRIC_DEAD_LETTERS,        /* label: enum feedback_reason; `late` and `future` are among them */
+	METRIC_LETTERS_CUT,         /* dead letters that did not fit */
 	METRIC_COMMITS,
 	METRIC_ABORTS,
 	METRIC_COMMIT_SECONDS,      /* histogram */

@@ -68,6 +68,8 @@ static const struct descriptor table[METRIC_COUNT] = {
 	[METRIC_DEAD_LETTERS] = {.name = "corridor_dead_letters_total",
 				 .help = "Messages rejected, by reason.",
 				 BY("reason", reason, FEEDBACK_REASONS)},
+	[METRIC_LETTERS_CUT] =
+		COUNTER("dead_letters_cut", "Dead letters of which only the beginning fitted into a record."),
 	[METRIC_COMMITS] = COUNTER("commits", "Transactions committed by intake."),
 	[METRIC_ABORTS] = COUNTER("aborts", "Transactions aborted and rolled back by intake."),
 	[METRIC_COMMIT_SECONDS] = HISTOGRAM("commit", "From the begin of a transaction to its commit."),

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/number.h"
 #include "log/log.h"
 
 #define END UINT32_MAX   /* of a chain of journal entries */
@@ -29,11 +28,16 @@ static bool note(struct lane *lane, enum kafka_outcome out)
 	return out == KAFKA_DONE;
 }
 
+bool lane_send(struct lane *lane, const struct kafka_message *m)
+{
+	return note(lane, kafka_producer_send(lane->producer, m, &lane->commit_err));
+}
+
 static bool emit_tally(void *context, uint32_t shard, struct str bytes)
 {
 	struct lane *lane = context;
 	struct kafka_message m = {.topic = lane->tallies, .partition = (int32_t)shard, .value = bytes};
-	return note(lane, kafka_producer_send(lane->producer, &m, &lane->commit_err));
+	return lane_send(lane, &m);
 }
 
 static bool write_tallies(struct lane *lane, bool tick)
@@ -63,7 +67,7 @@ static bool emit_journal(void *context, uint32_t shard, struct str bytes)
 		.value = bytes,
 		.tag = to->part->number,
 	};
-	return note(to->lane, kafka_producer_send(to->lane->producer, &m, &to->lane->commit_err));
+	return lane_send(to->lane, &m);
 }
 
 /* The newest journal offset of a part would do for the low-water mark too, but the first of a commit is never too late.
@@ -115,40 +119,6 @@ static bool write_journal(struct lane *lane)
 		for (unsigned i = to.part->journal_first; i != END; i = lane->journal_next[i])
 			bundle_journal_add(lane->writer, intake_journal_entry(lane->intake, i, &slot));
 		if (!bundle_journal_finish(lane->writer, intake_names(lane->intake), 0, emit_journal, &to))
-			return false;
-	}
-	return true;
-}
-
-static struct str whole(char out[NUMBER_BYTES], int64_t value)
-{
-	size_t len = number_whole(out, value);
-	return (struct str){out, len};
-}
-
-static bool write_letters(struct lane *lane)
-{
-	for (unsigned i = 0; i < intake_letters(lane->intake); i++) {
-		struct intake_letter letter = intake_letter(lane->intake, i);
-		const struct origin *o = &lane->origins[i];
-		char partition[NUMBER_BYTES], offset[NUMBER_BYTES], timestamp[NUMBER_BYTES];
-		struct kafka_header headers[] = {
-			{STR("topic"), str_of(lane->pipeline->setup.topics[o->topic])},
-			{STR("partition"), whole(partition, o->partition)},
-			{STR("offset"), whole(offset, o->offset)},
-			{STR("timestamp"), whole(timestamp, o->timestamp_ms)},
-			{STR("reason"), str_of(feedback_reason_code(letter.reason))},
-			{STR("sentence"), str_of(feedback_reason_sentence(letter.reason))},
-		};
-		struct kafka_message m = {
-			.topic = lane->letters,
-			.partition = -1,
-			.key = {o->has_key ? lane->keys + o->key_at : NULL, o->key_len},
-			.value = letter.bytes,
-			.headers = headers,
-			.headers_count = sizeof headers / sizeof *headers,
-		};
-		if (!note(lane, kafka_producer_send(lane->producer, &m, &lane->commit_err)))
 			return false;
 	}
 	return true;
@@ -217,7 +187,7 @@ void lane_commit_begin(struct lane *lane)
 	}
 	lane->commit_outcome = KAFKA_DONE;
 	if (!note(lane, kafka_producer_begin(lane->producer, &lane->commit_err)) || !write_tallies(lane, tick) ||
-	    !write_journal(lane) || !write_letters(lane)) {
+	    !write_journal(lane) || !lane_write_letters(lane)) {
 		ended_badly(lane);
 		return;
 	}
@@ -276,6 +246,7 @@ static void committed(struct lane *lane)
 		part->journal_offset = -1;
 	}
 	lane->commits++;
+	atomic_store(&lane->aborts_in_a_row, 0);
 	metrics_add(lane->shard, METRIC_COMMITS, METRIC_ONLY, 1);
 	metrics_observe(lane->shard, METRIC_COMMIT_SECONDS, (uint64_t)(os_monotonic_ns() - lane->commit_began_ns) / 1000);
 }
@@ -321,6 +292,7 @@ static void ended_badly(struct lane *lane)
 	log_warn("lane %u: transaction %s: %s", lane->number, kafka_outcome_name(out), err.text);
 	metrics_add(lane->shard, METRIC_ABORTS, METRIC_ONLY, 1);
 	lane->aborts++;
+	atomic_fetch_add(&lane->aborts_in_a_row, 1);
 	if (out == KAFKA_ABORT) {
 		err_clear(&err);
 		out = kafka_producer_abort(lane->producer, NET_TIMEOUT_MS, &err);

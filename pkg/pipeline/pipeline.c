@@ -67,6 +67,7 @@ static bool ensure_topics(struct pipeline *p, struct err *err)
 	struct kafka_topic_state topics[KAFKA_TOPICS];
 	if (p->setup.embedded) {
 		p->shards = p->journal_partitions = (uint32_t)p->setup.kafka.shards;
+		p->letter_bytes_max = p->setup.kafka.record_bytes_max;
 		return true;
 	}
 	if (!kafka_topics_ensure(&p->setup.kafka, true, topics, 30000, err))
@@ -79,6 +80,7 @@ static bool ensure_topics(struct pipeline *p, struct err *err)
 	}
 	p->shards = (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions;
 	p->journal_partitions = (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions;
+	p->letter_bytes_max = topics[KAFKA_TOPIC_DEAD_LETTERS].record_bytes_max;
 	return true;
 }
 
@@ -97,6 +99,10 @@ static void lanes_ready(struct pipeline *p, struct http_reasons *reasons)
 			http_not_ready(reasons, "lane %u is no member of the consumer group yet", i);
 		if (atomic_load(&lane->refilling))
 			http_not_ready(reasons, "lane %u refills its response table from the journal", i);
+		unsigned aborts = atomic_load(&lane->aborts_in_a_row);
+		if (aborts >= ABORTS_MANY)
+			http_not_ready(reasons, "lane %u comes no further: its last %u transactions were aborted, the log says why", i,
+				       aborts);
 	}
 	if (evictions)
 		http_not_ready(reasons,

@@ -10,6 +10,7 @@
 
 #define NET_TIMEOUT_MS 10000   /* as long as the broker keeps a transaction open for us */
 #define POLL_RECORDS   2048
+#define ABORTS_MANY    3       /* in a row: no hiccup any more */
 
 struct pipeline {
 	struct pipeline_setup setup;
@@ -22,6 +23,7 @@ struct pipeline {
 	struct watcher *watcher;
 	struct publisher *publisher;
 	uint32_t shards, journal_partitions;
+	int64_t letter_bytes_max;    /* of a dead letter: key, value, headers */
 	atomic_bool failed;
 	pthread_mutex_t lock;        /* of error */
 	struct err error;            /* the first thread that gave up */
@@ -44,7 +46,7 @@ void pipeline_positions(struct positions *, const struct kafka_consumer *);
 
 void pipeline_name_thread(const char *role, unsigned number);   /* of the calling thread: "lane 0" in ps, top, perf */
 
-/* ---- lane.c, commit.c, refill.c: on the lane's thread ---- */
+/* ---- lane.c, commit.c, letters.c, refill.c: on the lane's thread ---- */
 
 enum part_state { PART_WAITING, PART_REFILLING, PART_READY };
 
@@ -136,6 +138,7 @@ struct lane {
 
 	int64_t last_commit_ns, last_tick_ns, last_second_ns;
 	atomic_bool behind, caught_up, refilling, assigned;
+	atomic_uint aborts_in_a_row;
 	bool give_up;
 };
 
@@ -151,6 +154,10 @@ void lane_commit_check(struct lane *);      /* a transaction that has ended is s
 void lane_commit_wait(struct lane *);       /* until none is under way */
 void lane_commit_all(struct lane *);        /* everything taken so far is committed, or rolled back */
 void lane_rollback(struct lane *);          /* table, tally and positions as of the last commit */
+bool lane_send(struct lane *, const struct kafka_message *);   /* false: the transaction can't go on */
+/* What of a dead letter's key and value fits beside `headers` bytes: the value's end goes first. */
+void letter_fit(int64_t bytes_max, size_t headers, size_t *key, size_t *value);
+bool lane_write_letters(struct lane *);
 void *lane_committer(void *lane);
 void lane_delivered(void *lane, const struct kafka_delivery *);
 

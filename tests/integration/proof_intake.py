@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What intake stands without losing or doubling a response: names that change, partitions that come, a first start that reads nothing,
 a message that fits nowhere. With a real Kafka and a real Redis; CORRIDOR_TEST_BROKERS names the broker."""
-import json, os, re, sys, time
+import glob, json, os, re, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import deployment, kafka_client
@@ -37,9 +37,25 @@ def stop(d, name="one"):
     assert code == 0, f"exit code {code} after SIGTERM ({seconds:.1f} s)"
 
 
+def tool(name, *words):
+    """One of Kafka's own, for what the small client can't."""
+    jars = glob.glob(os.path.expanduser("~/.cache/corridor/kafka-*/complete"))
+    subprocess.run(["java", "-cp", os.path.dirname(jars[0]) + "/*", name, "--bootstrap-server", deployment.BROKERS, *words],
+                   check=True, capture_output=True)
+
+
+def topics(*words):
+    tool("org.apache.kafka.tools.TopicCommand", *words)
+
+
+def set_topic(topic, setting):
+    tool("kafka.admin.ConfigCommand", "--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", setting)
+
+
 def deployed(name, partitions=1, **settings):
-    """A deployment of one lane that reads the topic NAME.in."""
-    producer.create_topic(f"{name}.in", partitions)
+    """A deployment of one lane that reads the topic NAME.in, with 0 partitions: one that is there."""
+    if partitions:
+        producer.create_topic(f"{name}.in", partitions)
     settings = {"intake": {"lanes": 1}, "kafka": {"shards": 2}, **settings}
     return deployment.Deployment(name, [{"topic": f"{name}.in"}], **settings)
 
@@ -102,5 +118,48 @@ def same_name():
         must_count(d, 5)
 
 
+def too_large():
+    """messages and keys that no dead letter can hold are kept cut, with their true length; the lane goes on"""
+    topics("--create", "--topic", "large.in", "--partitions", "1", "--config", "max.message.bytes=8000000")
+    topics("--create", "--topic", "large.dead-letters", "--partitions", "1", "--config", "max.message.bytes=200000")
+    with deployed("large", 0) as d:
+        large = kafka_client.Client(deployment.BROKERS, message_max_bytes=8000000)
+        for key, size in ((b"k1", 2000000), (b"k" * 3000000, 1000), (b"k3", 190000), (None, 1300000)):
+            large.send("large.in", 0, key, b"x" * size)
+        large.flush()
+        large.close()
+        send("large.in", range(10))
+        d.start()
+        d.wait_ready()
+        must_count(d, 10)
+        one = d.instances["one"]
+        assert sum(one.metric("corridor_aborts_total").values()) == 0, "transactions were aborted"
+        assert sum(one.metric("corridor_dead_letters_cut_total").values()) == 3
+        letters = {int(m.headers["offset"]): m for m in kafka_client.read_topic(deployment.BROKERS, "large.dead-letters")}
+        assert sorted(letters) == [0, 1, 2, 3], sorted(letters)
+        said = {offset: (m.headers.get("bytes"), m.headers.get("key_bytes")) for offset, m in letters.items()}
+        assert said == {0: ("2000000", "2"), 1: ("1000", "3000000"), 2: (None, None), 3: ("1300000", "0")}, said
+        for offset, m in letters.items():
+            assert set(m.value) == {ord("x")} and (len(m.value) > 90000 or offset == 1), (offset, len(m.value))
+        assert len(letters[1].value) == 1000 and len(letters[1].key) > 90000
+
+
+def no_way_on():
+    """a dead letter that the broker refuses again and again: /readyz says that the lane comes no further, and then it goes on"""
+    with deployed("stuck") as d:
+        d.start()
+        d.wait_ready()
+        one = d.instances["one"]
+        set_topic("stuck.dead-letters", "max.message.bytes=10000")   # behind its back
+        producer.send("stuck.in", 0, None, os.urandom(100000))
+        send("stuck.in", range(10))
+        assert until(30, lambda: re.search(r"lane 0 comes no further: its last \d+ transactions were aborted", one.get("/readyz")[1])), \
+            one.get("/readyz")
+        assert responses(d) == 0
+        set_topic("stuck.dead-letters", "max.message.bytes=2000000")
+        must_count(d, 10)
+        d.wait_ready()
+
+
 if __name__ == "__main__":
-    deployment.run_cases([renamed_group, foreign_key, same_name])
+    deployment.run_cases([renamed_group, foreign_key, same_name, too_large, no_way_on])

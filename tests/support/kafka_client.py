@@ -124,7 +124,8 @@ def reset_offsets(brokers, group, offsets, seconds=40):
     client.close()
 
 
-HEADERS = re.compile(rb"topic=(.*?),partition=(-?\d+),offset=(\d+)(?:,timestamp=(-?\d+))?,reason=(\w+),sentence=(.*)")
+HEADERS = re.compile(rb"topic=(.*?),partition=(-?\d+),offset=(\d+)(?:,timestamp=(-?\d+))?,reason=(\w+),sentence=(.*?)"
+                     rb"(?:,bytes=(\d+),key_bytes=(\d+))?")
 
 
 def read_topic(brokers, topic):
@@ -147,7 +148,8 @@ def read_topic(brokers, topic):
         headers = out[at:end]
         letter = HEADERS.fullmatch(headers)
         if letter:
-            headers = dict(zip(("topic", "partition", "offset", "timestamp", "reason", "sentence"), (g and g.decode() for g in letter.groups())))
+            names = ("topic", "partition", "offset", "timestamp", "reason", "sentence", "bytes", "key_bytes")
+            headers = {name: group.decode() for name, group in zip(names, letter.groups()) if group is not None}
         found.append(Message(topic, partition, offset, timestamp, key, value, headers))
         at = end + 1
     return found
