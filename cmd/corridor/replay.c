@@ -253,8 +253,8 @@ struct table {
 static bool collect(void *context, const struct replay_row *row)
 {
 	struct table *table = context;
-	struct terminal_row *last = table->count ? &table->rows[table->count - 1] : NULL;
-	if (last == NULL || last->ledger != row->ledger || !str_equal(last->touchpoint, row->touchpoint)) {
+	struct terminal_row *last = table->rows + table->count - (table->count > 0);
+	if (table->count == 0 || last->ledger != row->ledger || !str_equal(last->touchpoint, row->touchpoint)) {
 		if (table->count == table->room) {
 			table->room = table->room ? table->room * 2 : 64;
 			table->rows = realloc(table->rows, table->room * sizeof *table->rows);

@@ -359,21 +359,21 @@ static const char *read_object(struct feedback_decoder *d, const char *p, struct
 		uint32_t target = step->target;
 		const char *from = p;
 		const struct step *met = step;
-		if (likely(step_matches(p, step))) {
+		const bool matches = step_matches(p, step);
+		if (likely(matches)) {
 			p += step->len;
 		} else {
 			p = read_name(d, p, node, step == last ? NULL : step, p == open, &member);
 			if (unlikely(p == NULL))
 				return NULL;
 			target = member.target;
-			met = NULL;
 			missed++;
 		}
 		step += step != last;
 		if (likely(target <= TARGET_UNMAPPED)) {
 			p = read_value(d, p, &d->values[target]);
 		} else if (target == TARGET_DIM) {
-			if (likely(met != NULL))
+			if (likely(matches))
 				member = (struct member){
 					target, {from + met->name_at, met->name_len}, met->name_mark};
 			p = read_dim(d, p, &member);
