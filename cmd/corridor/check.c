@@ -48,7 +48,7 @@ static int check_run(int argc, char **argv)
 	const char *path = NULL;
 	bool live = false;
 	double last = 1000;
-	struct config_load_assumed assumed = {.responses_per_s = 100, .name_bytes = 24};
+	struct config_load_assumed assumed = {.responses_per_s = 10, .name_bytes = 24};
 	int c;
 	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		switch (c) {
@@ -84,12 +84,11 @@ const struct command command_check = {
 	.help = "usage: corridor check --config FILE [--rate N] [--touchpoints N]\n"
 		"       corridor check --config FILE --live [--last N]\n"
 		"\n"
-		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the "
-		"memory, Redis bytes\n"
-		"and topic bytes that the configuration implies. Nothing is started and, without --live, nothing outside\n"
-		"is asked.\n"
+		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the memory, and the\n"
+		"bytes in Redis and Kafka, that it will take to run it. Nothing is started and, without --live, nothing\n"
+		"outside is asked. `corridor topics` asks Kafka whether the topics and rights are there.\n"
 		"\n"
-		"  --rate N            responses a second that the estimate assumes, default 100\n"
+		"  --rate N            responses a second that the estimate assumes, default 10\n"
 		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n"
 		"  --live              read the last messages of each input instead, write nothing: accepted, reject\n"
 		"                      reasons, ids seen in two partitions, clocks\n"

@@ -144,7 +144,7 @@ struct config_load_assumed {
 struct config_costs {
 	double touchpoints;
 	double response_tables, response_tables_full; /* all lanes: at the assumed rate, at responses.max */
-	double responses_full_s; /* until the tables are full; less than the horizon: they are too small */
+	double responses_rate; /* responses a second that the tables have room for, for the whole horizon */
 	double windows; /* watch, one ledger a touchpoint */
 	double kafka_queues; /* librdkafka's, when we fall behind */
 	double intake_rss, watch_rss, rss; /* 0 for a role that is not here */

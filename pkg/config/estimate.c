@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#include "base/units.h"
+
 #define RESPONSE_BYTES 47.0 /* of the response table, an entry: 40 and a tag, at the load at which it grows */
 #define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
 #define SLOT_BYTES                                                                                           \
@@ -112,11 +114,10 @@ struct config_costs config_costs(const struct config *config, const struct confi
 		assumed->touchpoints > 0 ? assumed->touchpoints : (double)config->intake.touchpoints_max;
 	add_touchpoints(config, assumed->responses_per_s / costs.touchpoints, &costs, assumed->name_bytes);
 	add_topics(config, assumed, &costs);
-	double known = fmin((double)config->responses.max,
-			    assumed->responses_per_s / lanes * (double)config->responses.horizon_ms / 1000);
-	costs.responses_full_s = lanes * (double)config->responses.max / assumed->responses_per_s;
-	costs.response_tables = lanes * known * RESPONSE_BYTES;
-	costs.response_tables_full = lanes * (double)config->responses.max * RESPONSE_BYTES;
+	double horizon_s = (double)config->responses.horizon_ms / 1000, most = (double)config->responses.max;
+	costs.responses_rate = most / horizon_s;
+	costs.response_tables = fmin(most, assumed->responses_per_s * horizon_s) * RESPONSE_BYTES;
+	costs.response_tables_full = most * RESPONSE_BYTES;
 	costs.kafka_queues = QUEUE_BYTES * (lanes * config->intake_here + config->watch_here);
 	if (config->intake_here)
 		costs.intake_rss =
@@ -140,48 +141,56 @@ static void print_bytes(FILE *out, const char *label, double bytes, const char *
 	}
 	char number[32];
 	snprintf(number, sizeof number, bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-	fprintf(out, "  %-22s %10s  %s\n", label, number, what);
+	fprintf(out, "  %-18s %9s%s%s\n", label, number, *what ? "   " : "", what);
+}
+
+/* Whether the table of known responses is large enough, and what to do if not. */
+static void print_table(const struct config *config, const struct config_load_assumed *assumed,
+			const struct config_costs *costs, FILE *out)
+{
+	char horizon[32];
+	double needed = assumed->responses_per_s * (double)config->responses.horizon_ms / 1000;
+	units_duration_text(config->responses.horizon_ms, horizon, sizeof horizon);
+	fprintf(out, "  responses.max has room for %.3g responses a second, each remembered for %s (responses.horizon).\n",
+		costs->responses_rate, horizon);
+	if (needed <= (double)config->responses.max)
+		return;
+	fprintf(out,
+		"  NOT ENOUGH for %g a second: after %.3g hours the oldest are forgotten, and one that is edited or repeated\n"
+		"  then counts twice. Set responses.max to %.0f, or share the work among several instances.\n",
+		assumed->responses_per_s, (double)config->responses.max / assumed->responses_per_s / 3600, ceil(needed));
 }
 
 static void print_memory(const struct config *config, const struct config_costs *costs, FILE *out)
 {
-	fputs("Memory of this process, roles:", out);
-	for (size_t i = 0; i < config->general.roles.count; i++)
-		fprintf(out, " %s", config->general.roles.at[i]);
-	fputs("\n", out);
+	fputs("\nMemory of this process\n", out);
 	if (config->intake_here) {
-		print_bytes(out, "response tables", costs->response_tables,
-			    "47 bytes for each response within responses.horizon");
-		print_bytes(out, "  when full", costs->response_tables_full, "responses.max, in each lane");
-		if (costs->responses_full_s * 1000 < (double)config->responses.horizon_ms)
-			fprintf(out,
-				"  THE TABLE IS TOO SMALL for this rate: it is full after %.1f hours, and "
-				"what is evicted then can be "
-				"counted twice\n",
-				costs->responses_full_s / 3600);
-		print_bytes(out, "intake", costs->intake_rss, "all lanes, with their tables");
+		print_bytes(out, "known responses", costs->response_tables, "47 bytes each");
+		print_bytes(out, "  at most", costs->response_tables_full, "responses.max of them");
+		print_bytes(out, "intake beside them", costs->intake_rss - costs->response_tables,
+			    "tallies, batches and names of all lanes");
 	}
 	if (config->watch_here)
 		print_bytes(out, "watch", costs->watch_rss, "windows of all touchpoints, surveys only");
 	print_bytes(out, "together", costs->rss, "with the program itself");
-	print_bytes(out, "librdkafka, at most", costs->kafka_queues,
-		    "more while catching up; kafka: {queued.max.messages.kbytes: ...} limits it");
+	print_bytes(out, "  and at most", costs->kafka_queues,
+		    "more while it catches up (kafka: queued.max.messages.kbytes)");
 }
 
 void config_print_costs(const struct config *config, const struct config_load_assumed *assumed, FILE *out)
 {
 	struct config_costs costs = config_costs(config, assumed);
-	fprintf(out,
-		"Estimated for %g responses a second spread evenly over %g touchpoints (--rate, "
-		"--touchpoints):\n\n",
+	fprintf(out, "What it will take, if %g responses a second come in for %g touchpoints (--rate, --touchpoints):\n",
 		assumed->responses_per_s, costs.touchpoints);
 	print_memory(config, &costs, out);
-	fputs("Redis, all instances together\n", out);
+	if (config->intake_here)
+		print_table(config, assumed, &costs, out);
+	fputs("\nRedis, for all instances together\n", out);
 	print_bytes(out, "windows", costs.redis_hashes, "a hash for each touchpoint and window");
 	print_bytes(out, "series", costs.redis_series, "up to 122 panes for each touchpoint and window");
 	print_bytes(out, "checkpoint", costs.redis_checkpoint, "a field for each touchpoint");
 	print_bytes(out, "together", costs.redis, "");
-	fputs("Kafka, one replica, before compression\n", out);
+	fputs("\nKafka, our own topics, one replica, before compression\n", out);
 	print_bytes(out, "tallies a day", costs.tallies_per_day,
 		    "bundles: a cell for each touchpoint, second and score of a commit");
 	print_bytes(out, "journal a day", costs.journal_per_day, "about 28 bytes a response");

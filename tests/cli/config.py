@@ -72,6 +72,18 @@ class Check(unittest.TestCase):
         for part in ("Memory", "Redis", "Kafka"):
             self.assertIn(part, done.stdout)
 
+    def test_costs_say_how_much_the_table_holds(self):
+        yaml = "sources: [{topic: a}]\nintake: {lanes: 4}\nresponses: {max: 6912000}\n"   # 10 a second for 8 days, all lanes
+        done, _ = check(yaml, "--rate", "9.9")
+        self.assertIn("room for 10 responses a second", done.stdout)
+        self.assertNotIn("NOT ENOUGH", done.stdout)
+        self.assertIn("NOT ENOUGH for 10.1 a second", check(yaml, "--rate", "10.1")[0].stdout)
+
+    def test_the_example_needs_nothing_done(self):
+        done = corridor("check", "--config", "deploy/corridor.yaml")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertNotIn("NOT ENOUGH", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
