@@ -50,6 +50,11 @@ class Chaos:
         self.pause(0.3, 4)
         deployment.broker("continue")
 
+    def stop_broker_long(self):
+        deployment.broker("pause")   # longer than a session and a transaction live
+        self.pause(12, 14)
+        deployment.broker("continue")
+
     def stop_instance(self):
         victim = self.dice.choice(self.running())
         victim.signal(signal.SIGSTOP)
@@ -73,6 +78,7 @@ class Chaos:
     def go_on(self, seconds):
         acts = [self.kill, self.kill, self.term, self.stop_broker, self.stop_instance, self.empty_redis, self.kill_redis, self.third, self.kill_all]
         until, queue = time.monotonic() + seconds, []
+        self.pause(4, 5)
         while time.monotonic() < until:
             queue = queue or self.dice.sample(acts, len(acts))   # each of them, in any order
             act = queue.pop()
@@ -80,6 +86,7 @@ class Chaos:
             act()
             self.done.append(f"{act.__name__} {time.monotonic() - began:.1f}")
             self.pause(0, 2.5)
+        self.stop_broker_long()
         print("# " + ", ".join(self.done), flush=True)
 
     def settle(self):
@@ -121,10 +128,13 @@ def chaos(producer):
         disorder.go_on(SECONDS)
         wind.finish()
         assert feed.wait(60) == 0, feed.stderr.read().decode()
+        places = [(topic, p) for topic in ends for p in range(PARTITIONS)]
+        done = sum(kafka_client.committed_offsets(deployment.BROKERS, "chaos", places).values())
         disorder.settle()
         d.wait_caught_up(ends)
         aborts = sum(i.said(True).count(": transaction ") for i in d.instances.values())
-        return f"{must_agree_with_kafka(d)[1]}, {len(disorder.done)} blows, {aborts} transactions that failed"
+        return f"{must_agree_with_kafka(d)[1]}, {len(disorder.done)} blows, {aborts} transactions that failed, \
+{done} messages committed meanwhile"
 
 
 def zombie(producer):

@@ -124,6 +124,20 @@ def reset_offsets(brokers, group, offsets, seconds=40):
     client.close()
 
 
+def committed_offsets(brokers, group, partitions):
+    """{(topic, partition): offset} of those that have one."""
+    client = Client(brokers, CONSUMER, group_id=group)
+    found = pointer(LIB.rd_kafka_topic_partition_list_new(len(partitions)))
+    entries = {place: LIB.rd_kafka_topic_partition_list_add(found, place[0].encode(), place[1]) for place in partitions}
+    code = LIB.rd_kafka_committed(client.rk, found, 10000)
+    offsets = {place: ctypes.cast(entry + 16, ctypes.POINTER(ctypes.c_int64))[0] for place, entry in entries.items()}
+    LIB.rd_kafka_topic_partition_list_destroy(found)
+    client.close()
+    if code:
+        raise KafkaError(text(LIB.rd_kafka_err2str(code)))
+    return {place: offset for place, offset in offsets.items() if offset >= 0}
+
+
 HEADERS = re.compile(rb"topic=(.*?),partition=(-?\d+),offset=(\d+)(?:,timestamp=(-?\d+))?,reason=(\w+),sentence=(.*?)"
                      rb"(?:,bytes=(\d+),key_bytes=(\d+))?")
 

@@ -8,8 +8,8 @@ BROKEN = [b"", b"{", b"[1,2]", b'{"id":"b","time":1,"score":', b'{"id":"b"}', b"
           b'{"id":"b","time":1e400}', b'{"time":1700000000,"score":3}', b'{"id":"b","op":"undo","time":1700000000}', b"null\n", b"\x00" * 40]
 
 
-def event(dice, identity, now, dated=None):
-    """The bytes of one event of a response. dated: whether it has `updated`; None: as chance will have it."""
+def event(dice, identity, now, dated=None, reach=7 * DAY):
+    """The bytes of one event of a response. dated: whether it has `updated`; None: as chance will have it. reach: the longest window."""
     roll = dice.random()
     if roll < 0.01:
         return dice.choice(BROKEN)
@@ -19,9 +19,9 @@ def event(dice, identity, now, dated=None):
     if roll < 0.05:
         out["op"] = "delete"
         return json.dumps(out).encode()
-    at = now - 1000 - int(6.9 * DAY * dice.random() ** 5)
+    at = now - 1000 - int(0.98 * reach * dice.random() ** (5 if reach > DAY else 1))
     if roll < 0.055:
-        at = now - 8 * DAY - dice.randrange(DAY)
+        at = now - int(1.2 * reach) - dice.randrange(DAY)
     elif roll < 0.06:
         at = now + DAY + dice.randrange(DAY)
     out["time"] = dice.choice([at, at * 1000, str(at), at / 1000])
@@ -43,9 +43,10 @@ def event(dice, identity, now, dated=None):
 class Storm:
     """Sends to topics; all events of a response go to one partition of one topic."""
 
-    def __init__(self, producer, topics, partitions, seed, ids=3000, name="r", mixed=True):
+    def __init__(self, producer, topics, partitions, seed, ids=3000, name="r", mixed=True, reach=7 * DAY):
         """mixed: a response's events may or may not have `updated`; else all of them or none."""
         self.producer, self.topics, self.partitions, self.ids, self.name, self.mixed = producer, topics, partitions, ids, name, mixed
+        self.reach = reach
         self.dice, self.sent, self.thread, self.failure = random.Random(seed), 0, None, None
 
     def place(self, identity):
@@ -57,7 +58,8 @@ class Storm:
         for i in range(count):
             identity = f"{self.name}{self.dice.randrange(self.ids)}"
             dated = None if self.mixed else zlib.crc32(identity.encode()) % 3 > 0
-            self.producer.send(*self.place(identity), identity.encode(), event(self.dice, identity, int(time.time() * 1000), dated))
+            raw = event(self.dice, identity, int(time.time() * 1000), dated, self.reach)
+            self.producer.send(*self.place(identity), identity.encode(), raw)
             self.sent += 1
             if rate and i % 16 == 0:
                 time.sleep(max(0, began + i / rate - time.monotonic()))

@@ -10,9 +10,10 @@ WINDOWS = ("5m", "1h", "24h", "7d", "today")
 
 
 class Truth:
-    def __init__(self, facts, windows=WINDOWS, zone="UTC"):
-        """facts: (touchpoint, ledger, time in ms, bin)."""
+    def __init__(self, facts, windows=WINDOWS, zone="UTC", zones=()):
+        """facts: (touchpoint, ledger, time in ms, bin). zones: {touchpoint: its own time zone}."""
         self.windows, self.zone, self.facts = windows, ZoneInfo(zone), {}
+        self.zones = {touchpoint: ZoneInfo(name) for touchpoint, name in dict(zones).items()}
         for touchpoint, ledger, at, bin_ in facts:
             self.facts.setdefault((touchpoint, ledger), []).append((at // 1000 * 1000, bin_))
         for events in self.facts.values():
@@ -21,7 +22,7 @@ class Truth:
     def row(self, touchpoint, ledger, window, to):
         """The fields of a hash that ends at `to`, or None: nothing in it and nothing before."""
         events = self.facts.get((touchpoint, ledger), [])
-        before, start, end = recount.edges(window, to, self.zone)
+        before, start, end = recount.edges(window, to, self.zones.get(touchpoint, self.zone))
         bins = [[0] * 11, [0] * 11]
         low, middle, high = (bisect.bisect_left(events, (edge,)) for edge in (before, start, end))
         for which, part in ((1, events[low:middle]), (0, events[middle:high])):
@@ -70,6 +71,7 @@ def read_redis(redis, prefix):
 def differences(redis, prefix, truth, age_max=30):
     """What is wrong in Redis now, as sentences. A hash is judged at its own edges, and must not be older than age_max seconds."""
     hashes, index = read_redis(redis, prefix)
+    hashes = {key: fields for key, fields in hashes.items() if key[2] in truth.windows}   # what was configured once stays for its TTL
     now, problems = time.time() * 1000, []
     wanted = truth.rows(int(now // 1000 * 1000))
     for key in sorted(set(hashes) | wanted):
@@ -116,23 +118,23 @@ def must_agree(redis, prefix, truth, seconds=30, steady=2, age_max=30):
 REACH, SKEW = 7 * 86400000, 60000
 
 
-def misjudged(message, updated, fact, reason):
+def misjudged(message, updated, fact, reason, reach=REACH):
     """What is wrong with how a well-formed message was judged by its dates, or None. The clock was between its sending and now."""
     sent, now, slack = message.timestamp, int(time.time() * 1000), 2000
     newest = max(d for d in (updated, fact and fact[0], 0) if d is not None)
     if reason == "late":
-        return None if fact and fact[0] < now - REACH else "not late"
+        return None if fact and fact[0] < now - reach else "not late"
     if reason == "future":
         return None if newest > sent + SKEW - slack else "not in the future"
     if reason:
         return "a good message"
-    return "late" if fact and fact[0] < sent - REACH - slack else "in the future" if newest > now + SKEW else None
+    return "late" if fact and fact[0] < sent - reach - slack else "in the future" if newest > now + SKEW else None
 
 
-def counted(messages, letters, copies=1):
+def counted(messages, letters, copies=1, reach=REACH):
     """(facts, problems): the newest version of each response in `messages` (of several topics), without the dead letters; events of a
     response are those of its partition in their order. problems: what went to the dead letters and should not have, or the other way,
-    or not `copies` times, or with other bytes."""
+    or not `copies` times, or with other bytes. reach: the longest window, in ms."""
     problems, dead, responses, times = [], {}, {}, {}
     for letter in letters:
         if not isinstance(letter.headers, dict):
@@ -154,7 +156,7 @@ def counted(messages, letters, copies=1):
             if reason != rejected.reason and (reason, rejected.reason) != ("not_json", "not_utf8"):
                 problems.append(f"{m.topic}:{m.partition}:{m.offset}: expected {rejected.reason}, found {reason}: {m.value!r}")
             continue
-        wrong = misjudged(m, updated, fact, reason)
+        wrong = misjudged(m, updated, fact, reason, reach)
         if wrong:
             problems.append(f"{m.topic}:{m.partition}:{m.offset}: found {reason or 'counted'}, but it is {wrong}: {m.value!r}")
         if letter is None:
@@ -165,11 +167,22 @@ def counted(messages, letters, copies=1):
     return facts, problems
 
 
-def must_agree_with_kafka(d, copies=1, **how):
-    """Redis against what the deployment's input topics hold, dead letters included. Returns (facts, a word on how much that was)."""
-    messages = [m for source in d.sources for m in kafka_client.read_topic(deployment.BROKERS, source["topic"])]
-    letters = kafka_client.read_topic(deployment.BROKERS, f"{d.prefix}.dead-letters")
-    facts, problems = counted(messages, letters, copies)
-    assert not problems, f"{len(problems)} problems with dead letters:\n" + "\n".join("  " + p for p in problems[:20])
-    hashes = must_agree(d.redis, d.prefix, Truth(facts), **how)
-    return sorted(facts), f"{len(messages)} messages, {len(facts)} responses, {len(letters)} dead letters, {hashes} hashes"
+def kafka_facts(d, copies=1, reach=REACH):
+    """(facts, number of messages, number of dead letters) of the deployment's input topics; dead letters must be as they should."""
+    until = time.monotonic() + 15   # the lag that said "caught up" may be a second old
+    while True:
+        messages = [m for source in d.sources for m in kafka_client.read_topic(deployment.BROKERS, source["topic"])]
+        letters = kafka_client.read_topic(deployment.BROKERS, f"{d.prefix}.dead-letters")
+        facts, problems = counted(messages, letters, copies, reach)
+        if not problems or time.monotonic() > until:
+            break
+        time.sleep(0.5)
+    assert not problems, f"{len(problems)} problems with dead letters:\n" + "\n".join("  " + p[:1000] for p in problems[:20])
+    return sorted(facts), len(messages), len(letters)
+
+
+def must_agree_with_kafka(d, copies=1, reach=REACH, steady=2, **how):
+    """Redis against what the deployment's input topics hold. Returns (facts, a word on how much that was)."""
+    facts, messages, letters = kafka_facts(d, copies, reach)
+    hashes = must_agree(d.redis, d.prefix, Truth(facts, **how), steady=steady)
+    return facts, f"{messages} messages, {len(facts)} responses, {letters} dead letters, {hashes} hashes"
