@@ -78,7 +78,7 @@ def cases(d, producer):
         key = max(d.redis.call("KEYS", "again:state:*"), key=lambda k: d.redis.call("HLEN", k))
         field = next(f for f in d.redis.call("HKEYS", key) if not f.startswith(b":") or f.startswith(b"::"))
         d.redis.call("HSET", key, field, b"\x07\xff garbage")
-        return restarted(d, "can't be read.*rebuilding from the tallies")
+        return restarted(d, r"[1-9]\d* of \d+ touchpoints in the checkpoint.*rebuilding from the tallies")
 
     def flushed_while_running():
         """a Redis that is emptied, or killed and started empty, under the running program"""
