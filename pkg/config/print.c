@@ -78,15 +78,16 @@ static void print_sources(FILE *out)
 		const char *indent = *s->prefix ? "      " : "    ";
 		if (*s->prefix)
 			fprintf(out,
-				"    # A field's dotted path in the messages (`answers.nps.value`), if it is "
-				"not the field's own name; '-': there is none.\n"
+				"    # Where a message holds each field: a path like answers.nps.value, or '-' for nowhere. What\n"
+				"    # is not named here is looked for under its own name.\n"
 				"    # %s:\n",
 				s->prefix);
 		for (const struct option_row *row = s->rows; row->key != NULL; row++) {
 			if (strcmp(row->key, "topic") == 0)
 				continue;
 			if (*s->prefix)
-				fprintf(out, "    #   %s: %s  # %s\n", row->key, row->key, row->prose);
+				fprintf(out, "    #   %s: %-*s # %s\n", row->key, 24 - (int)strlen(row->key), row->key,
+					row->prose);
 			else
 				print_row(row, indent, out);
 		}

@@ -14,17 +14,15 @@ const char *const config_ledgers[] = {"survey", "relationship", "social", "revie
 
 static const struct option_row general_options[] = {
 	{"roles", OPTION_LIST, GENERAL(roles), "[intake, watch]", 0, 0, roles,
-	 "what this process does: intake reads and tallies feedback, watch keeps the windows and publishes "
-	 "them",
+	 "what this process does: intake reads and counts feedback, watch keeps the windows and publishes them",
 	 0},
 	{"zone", OPTION_TEXT, GENERAL(zone), "UTC", 0, 0, NULL,
-	 "time zone of the window `today`, for touchpoints that are not in touchpoints.zones: an IANA name",
+	 "IANA name of the time zone in which `today` begins, for touchpoints that are not in touchpoints.zones",
 	 0},
 	{"windows", OPTION_LIST, GENERAL(windows), "[5m, 1h, 24h, 7d, today]", 0, 0, NULL,
-	 "the rolling windows, whole minutes from 1m to 90d, and `today`; at most 8", 0},
+	 "the rolling windows, at most 8: whole minutes from 1m to 90d, and `today`", 0},
 	{"start", OPTION_CHOICE, GENERAL(start), "window", 0, 0, starts,
-	 "where a group without offsets begins: now less the longest window, the earliest record, or the "
-	 "latest",
+	 "where the first start begins: the longest window back, the earliest record or the latest",
 	 0},
 	{0},
 };
@@ -32,15 +30,15 @@ static const struct option_row general_options[] = {
 #define SOURCE(member) offsetof(struct config_source, member)
 
 static const struct option_row source_options[] = {
-	{"topic", OPTION_TEXT, SOURCE(topic), NULL, 0, 0, NULL, "the Kafka topic that it is read from", 0},
+	{"topic", OPTION_TEXT, SOURCE(topic), NULL, 0, 0, NULL, "the Kafka topic", 0},
 	{"name", OPTION_TEXT, SOURCE(name), NULL, 0, 0, NULL,
-	 "part of a response's identity: never change it; default: the topic", 0},
+	 "part of each response's identity, so never change it; the topic if absent", 0},
 	{"kind", OPTION_CHOICE, SOURCE(kind), "survey", 0, 0, config_ledgers,
-	 "the ledger of messages that name no kind", 0},
+	 "what messages are that name no kind", 0},
 	{"bytes_max", OPTION_BYTES, SOURCE(bytes_max), "1MiB", 64, 16 << 20, NULL,
-	 "a larger message is a dead letter", 0},
+	 "a larger message goes to the dead letters", 0},
 	{"depth_max", OPTION_INT, SOURCE(depth_max), "64", 1, 1024, NULL,
-	 "JSON nested deeper is a dead letter", 0},
+	 "JSON that is nested deeper goes to the dead letters", 0},
 	{0},
 };
 
@@ -49,18 +47,18 @@ static const struct option_row source_fields[] = {
 	{                                                                                                    \
 		name, OPTION_TEXT, SOURCE(path[number]), NULL, 0, 0, NULL, prose, 0                          \
 	}
-	FIELD("id", FEEDBACK_ID, "the response's id"),
-	FIELD("time", FEEDBACK_TIME, "when the customer answered"),
-	FIELD("updated", FEEDBACK_UPDATED, "time of this version"),
+	FIELD("id", FEEDBACK_ID, "the response's id, required"),
+	FIELD("time", FEEDBACK_TIME, "when the customer answered, required"),
+	FIELD("updated", FEEDBACK_UPDATED, "when this version was written; the newest version of an id counts"),
 	FIELD("kind", FEEDBACK_KIND, "survey, relationship, social or review"),
-	FIELD("touchpoint", FEEDBACK_TOUCHPOINT, "where"),
-	FIELD("score", FEEDBACK_SCORE, "0 to 10; stars, 1 to 5, of reviews"),
-	FIELD("class", FEEDBACK_CLASS, "positive, neutral or negative, of posts"),
-	FIELD("sentiment", FEEDBACK_SENTIMENT, "-1 to 1, of posts"),
+	FIELD("touchpoint", FEEDBACK_TOUCHPOINT, "where the customer was asked; _unmapped if absent"),
+	FIELD("score", FEEDBACK_SCORE, "0 to 10; of reviews 1 to 5 stars"),
+	FIELD("class", FEEDBACK_CLASS, "of posts: positive, neutral or negative"),
+	FIELD("sentiment", FEEDBACK_SENTIMENT, "of posts without a class: -1 to 1"),
 	FIELD("comment", FEEDBACK_COMMENT, "the customer's words"),
-	FIELD("customer", FEEDBACK_CUSTOMER, "the customer's id"),
-	FIELD("dims", FEEDBACK_DIMS, "an object of strings: store, team, product ..."),
-	FIELD("op", FEEDBACK_OP, "upsert or delete"),
+	FIELD("customer", FEEDBACK_CUSTOMER, "who it was; kept as a keyed hash only"),
+	FIELD("dims", FEEDBACK_DIMS, "an object of more strings: store, team, product ..."),
+	FIELD("op", FEEDBACK_OP, "delete takes the response back; upsert if absent"),
 	{0},
 };
 
@@ -72,15 +70,15 @@ const struct section source_sections[] = {
 const struct section config_sections[] = {
 	{"", general_options, AT(general), NULL},
 	{"kafka", kafka_options, AT(kafka),
-	 "Kafka. Every other key here is a property of librdkafka: security.protocol, sasl.username ..."},
-	{"redis", store_options, AT(redis), "Redis: where the numbers are published."},
-	{"intake", intake_options, AT(intake), "Reading feedback."},
-	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints."},
+	 "Kafka. Any other key here is handed to librdkafka as its property: security.protocol, sasl.username ..."},
+	{"redis", store_options, AT(redis), "Redis, where the numbers are published."},
+	{"intake", intake_options, AT(intake), "Reading and counting feedback."},
+	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints: where customers are asked."},
 	{"responses", response_options, AT(responses),
 	 "The table of known responses, which recognises repeats, edits and deletions."},
-	{"publish", watch_options, AT(publish), "How often readers see something new, and what a restart reads again."},
-	{"http", http_options, AT(http), "/metrics, /healthz and /readyz."},
-	{"log", log_options, AT(log), "What is said on stderr."},
+	{"publish", watch_options, AT(publish), "What publishing may cost, and what a restart has to read again."},
+	{"http", http_options, AT(http), "The HTTP server for monitoring."},
+	{"log", log_options, AT(log), "What is said on standard error."},
 	{0},
 };
 

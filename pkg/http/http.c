@@ -16,8 +16,7 @@
 
 const struct option_row http_options[] = {
 	{"listen", OPTION_TEXT, offsetof(struct http_options, listen), "127.0.0.1:9464", 0, 0, NULL,
-	 "where /metrics, /healthz and /readyz are served: HOST:PORT, [IPV6]:PORT, :PORT (every address), or "
-	 "off",
+	 "where /metrics, /healthz and /readyz are: HOST:PORT, [IPV6]:PORT, :PORT for every address, or off",
 	 0},
 	{.key = NULL},
 };

@@ -7,21 +7,20 @@
 
 const struct option_row intake_options[] = {
 	{"lanes", OPTION_INT, OFFSET(lanes), "1", 1, 64, NULL,
-	 "threads that read the input, each with its own consumer and transactional producer", 0},
+	 "threads that read feedback; each reads its share of the input partitions", 0},
 	{"commit_interval", OPTION_DURATION, OFFSET(commit_interval_ms), "100ms", 10, 10000, NULL,
-	 "how often what was read is committed: the largest part of the delay from Kafka to Redis", 0},
+	 "how often what was read is committed; most of the delay from Kafka to Redis", 0},
 	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 600e3, NULL,
-	 "feedback dated further ahead of our clock goes to the dead letters", 0},
+	 "feedback dated further ahead of our clock than this, 10m at most, goes to the dead letters", 0},
 	{"id_key_file", OPTION_TEXT, OFFSET(id_key_file), NULL, 0, 0, NULL,
-	 "file with the secret under which response and customer ids are hashed; the same for the whole "
-	 "deployment",
+	 "a file with the secret under which ids are hashed, the same for all instances and for ever (`openssl rand -hex 32`)",
 	 0},
 	{0},
 };
 
 const struct option_row intake_touchpoint_options[] = {
 	{"max", OPTION_INT, OFFSET(touchpoints_max), "20000", 1, 5e6, NULL,
-	 "touchpoints known at most; feedback of others is counted under _overflow", 0},
+	 "how many touchpoints are told apart; feedback of further ones is counted under _overflow", 0},
 	{0},
 };
 

@@ -20,9 +20,9 @@ static const char *const formats[] = {"text", "json", NULL};
 
 const struct option_row log_options[] = {
 	{"level", OPTION_CHOICE, offsetof(struct log_options, level), "info", 0, 0, levels,
-	 "how much is said; each level includes those before it", 1},
+	 "how much is said: this and what is graver", 1},
 	{"format", OPTION_CHOICE, offsetof(struct log_options, format), "text", 0, 0, formats,
-	 "lines for people or for machines", 1},
+	 "lines for people, or JSON for machines", 1},
 	{0},
 };
 

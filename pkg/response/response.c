@@ -14,7 +14,7 @@ const struct option_row response_options[] = {
 	 .preset = "10000000",
 	 .min = 1000,
 	 .max = 2e9,
-	 .prose = "responses that this process remembers at most, in equal parts by its lanes; 47 bytes each"},
+	 .prose = "how many responses this process remembers, all lanes together; 47 bytes each"},
 	{.key = "horizon",
 	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct response_options, horizon_ms),
@@ -22,7 +22,7 @@ const struct option_row response_options[] = {
 	 .min = 60e3,
 	 .max = 400 * 86400e3,
 	 .prose =
-		 "how long a response is remembered; at least the longest window and intake.max_future_skew"},
+		 "how long each is remembered; at least the longest window and intake.max_future_skew together"},
 	{.key = NULL},
 };
 

@@ -5,11 +5,11 @@
 
 const struct option_row watch_options[] = {
 	{"refresh", OPTION_DURATION, offsetof(struct watch_options, refresh_ms), "10s", 1000, 600e3, NULL,
-	 "everything is written to Redis this often per 10,000 touchpoints: heals what Redis lost unseen", 0},
+	 "how often all is written again, changed or not, per 10,000 touchpoints; mends what Redis lost", 0},
 	{"checkpoint", OPTION_DURATION, offsetof(struct watch_options, checkpoint_ms), "30s", 100, 600e3, NULL,
-	 "a change of the windows is in the checkpoint after this: what a restart has to read again", 0},
+	 "how often what changed is saved in Redis for a restart, which reads again what came later", 0},
 	{"cpu_max", OPTION_NUMBER, offsetof(struct watch_options, cpu_max), "0.15", 0.01, 1, NULL,
-	 "share of one core that publishing may take; above it the pace stretches evenly", 0},
+	 "how much of one core publishing may take; where that is too little, all is published less often", 0},
 	{0},
 };
 

@@ -1,5 +1,5 @@
 """corridor help, config and check: what is printed where, and the exit codes."""
-import os, subprocess, tempfile, unittest
+import os, re, subprocess, tempfile, unittest
 
 CORRIDOR = os.environ.get("CORRIDOR", "build/corridor")
 
@@ -64,6 +64,19 @@ class Check(unittest.TestCase):
     def test_no_such_file(self):
         done = corridor("check", "--config", "/nowhere/c.yaml")
         self.assertEqual((done.returncode, done.stdout), (2, "/nowhere/c.yaml: can't be opened: No such file or directory\n"))
+
+    def test_every_key_has_one_readable_line(self):
+        lines = corridor("config").stdout.splitlines()
+        for above, line in zip(lines, lines[1:]):
+            if re.match(r" *(# )?[a-z_]+:( |$)", line) and not re.match(r"[a-z]+:$| *(# )?(sources|fields|zones|sasl)", line):
+                prose = above.strip().removeprefix("# ")
+                self.assertRegex(above, "^ *# ", line)
+                self.assertGreater(len(prose.split()), 3, line)
+        for line in lines:
+            self.assertLessEqual(len(line), 120, line)
+            words = re.findall(r"\w+", line)
+            threes = list(zip(words, words[1:], words[2:]))
+            self.assertEqual(len(threes), len(set(threes)), f"says a thing twice: {line}")
 
     def test_costs_say_what_they_assume(self):
         done, _ = check("sources: [{topic: a}]\n", "--rate", "5000", "--touchpoints", "300")
