@@ -14,6 +14,7 @@
  */
 
 #define LEAVE_WAIT_MS 5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
+#define JOIN_WAIT_MS  2000 /* for a first assignment that may come */
 
 /* ---- the partitions that we have ---- */
 
@@ -157,15 +158,21 @@ static bool batch_drop(struct kafka_consumer *consumer, int timeout_ms)
 }
 
 /*
- * librdkafka 2.0 aborts the program when a member ends between its first joining (it has a generation) and its first assignment (mended
- * in 2.1): that moment is waited out.
+ * librdkafka 2.0 aborts the program when a member ends between the broker's answer to its first joining and its first assignment (mended in
+ * 2.1): that moment is waited out. From outside it can only be seen when it is there (a generation), not when it is about to come; so a
+ * member that was never assigned anything waits a while for it, unless no broker is there to answer.
  */
 static void joining_wait(struct kafka_consumer *consumer)
 {
-	int64_t deadline_ms = kafka_now_ms() + LEAVE_WAIT_MS;
-	while (consumer->stats.rebalances == 0 && kafka_group_joined(consumer) &&
-	       kafka_now_ms() < deadline_ms)
+	int64_t since_ms = kafka_now_ms();
+	while (consumer->stats.rebalances == 0) {
+		int64_t limit_ms = kafka_group_joined(consumer) ? LEAVE_WAIT_MS
+				   : consumer->brokers_down	? 0
+								: JOIN_WAIT_MS;
+		if (kafka_now_ms() - since_ms >= limit_ms)
+			return;
 		batch_drop(consumer, 10);
+	}
 }
 
 void kafka_rebalance_leave(struct kafka_consumer *consumer)
