@@ -60,6 +60,7 @@ const char *kafka_library_version(void);                    /* of librdkafka, fo
 #define KAFKA_OFFSET_NONE      (-1001)   /* no committed offset */
 #define KAFKA_OFFSET_EARLIEST  (-2)
 #define KAFKA_OFFSET_LATEST    (-1)
+#define KAFKA_OFFSET_LATER     (-1003)   /* assigned() can't say yet */
 
 struct kafka_record {
 	uint32_t topic;            /* index in the topics given at open */
@@ -82,7 +83,7 @@ struct kafka_assigned {
 	int32_t partition;
 	int64_t committed;         /* or KAFKA_OFFSET_NONE */
 	struct str metadata;       /* of the committed offset; valid in the callback */
-	int64_t start;             /* out: an offset, _EARLIEST or _LATEST; preset: committed, or _EARLIEST without one */
+	int64_t start;             /* out: an offset, _EARLIEST, _LATEST or _LATER; preset: committed, or _EARLIEST without one */
 	bool paused;               /* out: fetch nothing until kafka_consumer_resume() */
 };
 
@@ -98,7 +99,7 @@ struct kafka_range_error {
 };
 
 struct kafka_consumer_events {
-	/* Decide the start of each. Called only when there are any. */
+	/* Decide the start of each. Called only when there are any. If one is _LATER, all of them are asked again at a later poll. */
 	void (*assigned)(void *context, struct kafka_assigned *, size_t count);
 	/* End the transaction first (commit what was processed), then forget them. They are still ours during the call unless lost. */
 	void (*revoked)(void *context, const struct kafka_partition *, size_t count);

@@ -15,6 +15,7 @@
 
 #define LEAVE_WAIT_MS 5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
 #define JOIN_WAIT_MS  2000 /* for a first assignment that may come */
+#define ASSIGN_AGAIN_MS 100 /* a question that Kafka refuses at once is not asked again without a pause */
 
 /* ---- the partitions that we have ---- */
 
@@ -223,6 +224,9 @@ static bool starts_decide(struct kafka_consumer *consumer, rd_kafka_topic_partit
 	}
 	if (list->cnt > 0 && consumer->events.assigned != NULL)
 		consumer->events.assigned(consumer->events.context, assigned, (size_t)list->cnt);
+	for (int i = 0; i < list->cnt; i++)
+		if (assigned[i].start == KAFKA_OFFSET_LATER)
+			return false;
 	return true;
 }
 
@@ -260,9 +264,10 @@ void kafka_rebalance_serve(struct kafka_consumer *consumer)
 		bool moot = consumer->pending_count > 1 && consumer->pending[1].lost;
 		if (event->assign && moot)
 			library_answer(consumer, true, event->list);
-		else if (event->assign && !assign(consumer, event))
+		else if (event->assign && !assign(consumer, event)) {
+			nanosleep(&(struct timespec){.tv_nsec = ASSIGN_AGAIN_MS * 1000000L}, NULL);
 			return;
-		else if (!event->assign)
+		} else if (!event->assign)
 			revoke(consumer, event);
 		pending_drop(consumer);
 	}

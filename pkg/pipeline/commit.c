@@ -139,16 +139,17 @@ static void write_offsets(struct lane *lane)
 	lane->offsets_count = 0;
 	for (unsigned i = 0; i < lane->parts_count; i++) {
 		struct part *part = lane->parts[i];
-		if (part->next == part->committed)
+		if (part->next == part->committed && !part->uncommitted)
 			continue;
 		unsigned n = lane->offsets_count++;
 		int64_t low = intake_low_water(&part->marks, now_ms, p->setup.intake.responses.horizon_ms);
-		int len = low < 0 ? 0 : snprintf(lane->metadata[n], sizeof *lane->metadata, "corridor/1 journal=%" PRId64, low);
+		struct commit_mark mark = {low, part->begun.from_ms, part->begun.partitions};
+		size_t len = commit_mark_write(lane->metadata[n], sizeof *lane->metadata, &mark);
 		lane->offsets[n] = (struct kafka_offset){
 			.topic = p->setup.topics[part->topic],
 			.partition = part->partition,
 			.offset = part->next,
-			.metadata = {lane->metadata[n], (size_t)len},
+			.metadata = {lane->metadata[n], len},
 		};
 		part->closing = part->next;
 		part->journal_offset = -1;
@@ -240,6 +241,7 @@ static void committed(struct lane *lane)
 		if (part->closing < 0)
 			continue;
 		part->committed = part->closing;
+		part->uncommitted = false;
 		part->closing = -1;
 		if (part->journal_offset >= 0)
 			intake_mark(&part->marks, now_ms, part->journal_offset);
@@ -349,7 +351,7 @@ void lane_commit_wait(struct lane *lane)
 void lane_commit_all(struct lane *lane)
 {
 	lane_commit_wait(lane);
-	if (lane->give_up || intake_idle(lane->intake))
+	if (lane->give_up || (intake_idle(lane->intake) && !lane_uncommitted(lane)))
 		return;
 	lane_commit_begin(lane);
 	lane_commit_wait(lane);

@@ -21,14 +21,6 @@ void lane_fail(struct lane *lane, const struct err *err)
 	lane->give_up = true;
 }
 
-static struct part *part_of(struct lane *lane, uint32_t topic, int32_t partition)
-{
-	for (unsigned i = 0; i < lane->parts_count; i++)
-		if (lane->parts[i]->topic == topic && lane->parts[i]->partition == partition)
-			return lane->parts[i];
-	return NULL;
-}
-
 /* ---- what was read goes in ---- */
 
 static void note_origins(struct lane *lane, const struct kafka_record *const *of)
@@ -87,7 +79,7 @@ static void take(struct lane *lane, const struct kafka_record *records, size_t c
 				return;
 		}
 		if (part == NULL || part->topic != r->topic || part->partition != r->partition)
-			part = part_of(lane, r->topic, r->partition);
+			part = lane_part(lane, r->topic, r->partition);
 		if (part == NULL || part->state != PART_READY || r->offset < part->next)
 			continue;
 		of[n] = r;
@@ -104,122 +96,6 @@ static void take(struct lane *lane, const struct kafka_record *records, size_t c
 	if (n)
 		metrics_add(lane->shard, METRIC_CONSUMED, lane->topic_labels[of[n - 1]->topic], n);
 	take_chunk(lane, of, in, n);
-}
-
-/* ---- partitions come and go ---- */
-
-/* The journal's low-water mark that the last owner left with its committed offset: "corridor/1 journal=N". Without one (offsets set by
- * hand, a first start) the whole journal is read: it may hold what an earlier group of the same prefix counted. */
-static int64_t journal_from(struct str metadata)
-{
-	static const struct str mark = {"corridor/1 journal=", 19};
-	int64_t offset = 0;
-	if (metadata.len <= mark.len || memcmp(metadata.at, mark.at, mark.len) != 0)
-		return KAFKA_OFFSET_EARLIEST;
-	for (size_t i = mark.len; i < metadata.len; i++) {
-		if (metadata.at[i] < '0' || metadata.at[i] > '9' || offset > INT64_MAX / 10 - 1)
-			return KAFKA_OFFSET_EARLIEST;
-		offset = offset * 10 + (metadata.at[i] - '0');
-	}
-	return offset;
-}
-
-/* Where a partition without a committed offset begins: always a number, since a rollback must be able to go back to it. */
-static int64_t first_offset(struct lane *lane, uint32_t topic, int32_t partition)
-{
-	struct pipeline *p = lane->pipeline;
-	struct err err = {0};
-	int64_t low = 0, end = 0, offset;
-	if (p->setup.start == CONFIG_START_WINDOW) {
-		int64_t from_ms = pipeline_now(p) - p->setup.intake.reach_ms;
-		if (kafka_consumer_offset_at(lane->consumer, topic, partition, from_ms, &offset, NET_TIMEOUT_MS, &err))
-			return offset;
-		log_warn("%s: %s; starting at the earliest offset", p->setup.topics[topic], err.text);
-		err_clear(&err);
-	}
-	if (!kafka_consumer_watermarks(lane->consumer, topic, partition, &low, &end, NET_TIMEOUT_MS, &err))
-		lane_fail(lane, &err);
-	return p->setup.start == CONFIG_START_LATEST ? end : low;
-}
-
-static struct part *add_part(struct lane *lane, const struct kafka_assigned *a)
-{
-	struct pipeline *p = lane->pipeline;
-	struct part *part = must_alloc(sizeof *part);
-	char number[16];
-	snprintf(part->key, sizeof part->key, "%s:%" PRId32, p->setup.topics[a->topic], a->partition);
-	snprintf(number, sizeof number, "%" PRId32, a->partition);
-	part->topic = a->topic;
-	part->partition = a->partition;
-	part->number = ++lane->parts_made;
-	part->slot = intake_partition_open(lane->intake);
-	part->committed = a->committed >= 0 ? a->committed : first_offset(lane, a->topic, a->partition);
-	part->next = part->committed;
-	part->closing = part->journal_offset = -1;
-	part->refill_from = journal_from(a->metadata);
-	part->journal_partition = (int32_t)hash_shard(hash_bytes(str_of(part->key)), p->journal_partitions);
-	part->label = metrics_label(p->metrics, METRIC_LAG, p->setup.topics[a->topic], number);
-	lane->parts = pipeline_room(lane->parts, &lane->parts_max, lane->parts_count + 1, sizeof *lane->parts);
-	lane->parts[lane->parts_count++] = part;
-	return part;
-}
-
-static void assigned(void *context, struct kafka_assigned *list, size_t count)
-{
-	struct lane *lane = context;
-	for (size_t i = 0; i < count; i++) {
-		struct part *part = add_part(lane, &list[i]);
-		list[i].start = part->committed;
-		list[i].paused = true;   /* until its responses are known again */
-		log_info("lane %u: %s from offset %" PRId64, lane->number, part->key, part->committed);
-	}
-	atomic_store(&lane->refilling, true);
-	atomic_store(&lane->caught_up, false);
-}
-
-static void drop_part(struct lane *lane, uint32_t topic, int32_t partition)
-{
-	for (unsigned i = 0; i < lane->parts_count; i++) {
-		struct part *part = lane->parts[i];
-		if (part->topic != topic || part->partition != partition)
-			continue;
-		metrics_drop(lane->shard, METRIC_LAG, part->label);
-		intake_partition_drop(lane->intake, part->slot);
-		lane->parts[i] = lane->parts[--lane->parts_count];
-		free(part);
-		return;
-	}
-}
-
-static void revoked(void *context, const struct kafka_partition *list, size_t count)
-{
-	struct lane *lane = context;
-	lane_commit_all(lane);
-	for (size_t i = 0; i < count; i++)
-		drop_part(lane, list[i].topic, list[i].partition);
-}
-
-/* Somebody else may own them already: nothing of what is open may count. */
-static void lost(void *context, const struct kafka_partition *list, size_t count)
-{
-	struct lane *lane = context;
-	log_warn("lane %u lost %zu partitions: what was not committed is taken back", lane->number, count);
-	lane_commit_wait(lane);
-	lane_rollback(lane);
-	for (size_t i = 0; i < count; i++)
-		drop_part(lane, list[i].topic, list[i].partition);
-}
-
-static void out_of_range(void *context, const struct kafka_range_error *e)
-{
-	struct lane *lane = context;
-	struct part *part = part_of(lane, e->topic, e->partition);
-	log_error("%s:%" PRId32 ": offset %" PRId64 " is gone (there is %" PRId64 " to %" PRId64
-		  "): reading goes on at %" PRId64 ", what was between is lost to us (retention, or the topic was created anew)",
-		  lane->pipeline->setup.topics[e->topic], e->partition, e->wanted, e->low, e->high, e->low);
-	metrics_add(lane->shard, METRIC_INPUT_RESETS, METRIC_ONLY, 1);
-	if (part)
-		part->next = part->committed = e->low;
 }
 
 void lane_rollback(struct lane *lane)
@@ -281,7 +157,7 @@ static void report_lag(struct lane *lane)
 	pipeline_positions(&lane->positions, lane->consumer);
 	for (unsigned i = 0; i < lane->positions.count; i++) {
 		const struct kafka_position *at = &lane->positions.at[i];
-		struct part *part = part_of(lane, at->topic, at->partition);
+		struct part *part = lane_part(lane, at->topic, at->partition);
 		if (part == NULL)
 			continue;
 		if (at->lag >= 0)
@@ -319,7 +195,7 @@ bool lane_commit_due(const struct lane *lane, int64_t now_ns)
 	int64_t interval_ns = lane->pipeline->setup.intake.options.commit_interval_ms * 1000000, since_ns = now_ns - lane->last_commit_ns;
 	if (lane->number == 0 && now_ns - lane->last_tick_ns >= SECOND_NS && since_ns >= (interval_ns < SECOND_NS ? interval_ns : SECOND_NS))
 		return true;
-	return since_ns >= interval_ns && !intake_idle(lane->intake);
+	return since_ns >= interval_ns && (!intake_idle(lane->intake) || lane_uncommitted(lane));
 }
 
 static int poll_timeout(const struct lane *lane, int64_t now_ns)
@@ -400,7 +276,7 @@ static bool open_kafka(struct lane *lane, struct err *err)
 		.topics = p->setup.topics,
 		.topics_count = p->setup.intake.sources_count,
 		.batch_max = POLL_RECORDS,
-		.events = {assigned, revoked, lost, out_of_range, lane},
+		.events = lane_events(lane),
 	};
 	lane->producer = kafka_producer_open(&p->setup.kafka, NULL, (int)lane->number, lane_delivered, lane, err);
 	if (lane->producer == NULL)

@@ -50,6 +50,14 @@ void pipeline_name_thread(const char *role, unsigned number);   /* of the callin
 
 enum part_state { PART_WAITING, PART_REFILLING, PART_READY };
 
+/* What goes with a committed offset: for whoever reads on. -1: not known. */
+struct commit_mark {
+	int64_t journal;             /* from which offset of the journal on a refill finds all that is within the horizon */
+	int64_t from_ms;             /* since when the group counts what the topic holds; 0: all of it */
+	int32_t partitions;          /* how many it had when the group began with it */
+};
+enum { MARK_BYTES = 128 };
+
 /* An input partition. */
 struct part {
 	uint32_t topic;
@@ -61,6 +69,8 @@ struct part {
 	int64_t next;                /* behind the last record taken */
 	int64_t closing;             /* `next` of the transaction that is under way; -1: not in it */
 	int64_t newest_ms;           /* timestamp of the last record taken */
+	bool uncommitted;            /* `committed` is only where we began: it goes into the first transaction, read or not */
+	struct commit_mark begun;    /* of the topic; its journal is what it was at the assignment */
 	int64_t refill_from;         /* journal offset, or KAFKA_OFFSET_EARLIEST */
 	int32_t journal_partition;
 	int64_t journal_offset;      /* of the transaction under way; -1 */
@@ -117,7 +127,7 @@ struct lane {
 	bool committer_stop;
 	struct kafka_group *group;
 	struct kafka_offset *offsets;
-	char (*metadata)[64];
+	char (*metadata)[MARK_BYTES];
 	unsigned offsets_count, offsets_max;
 	enum kafka_outcome commit_outcome;
 	struct err commit_err;
@@ -160,6 +170,35 @@ void letter_fit(int64_t bytes_max, size_t headers, size_t *key, size_t *value);
 bool lane_write_letters(struct lane *);
 void *lane_committer(void *lane);
 void lane_delivered(void *lane, const struct kafka_delivery *);
+
+/* ---- parts.c: the partitions of a lane ---- */
+
+struct part *lane_part(const struct lane *, uint32_t topic, int32_t partition);   /* NULL: not ours */
+bool lane_uncommitted(const struct lane *);                                 /* a first position is still to be committed */
+struct kafka_consumer_events lane_events(struct lane *);
+
+/* ---- first.c: where a partition begins ---- */
+
+size_t commit_mark_write(char *out, size_t size, const struct commit_mark *);
+struct commit_mark commit_mark_read(struct str);
+
+enum first_how { FIRST_EARLIEST, FIRST_LATEST, FIRST_AT_TIME };
+struct first_rule {
+	enum first_how how;
+	int64_t at_ms;               /* of AT_TIME */
+	struct commit_mark mark;     /* to be committed with it */
+};
+/* For a partition without a committed offset, from the marks of those of its topic that have one. */
+struct first_rule first_rule(enum config_start, int64_t now_ms, int64_t reach_ms, int32_t partition, int32_t partitions,
+			     const struct commit_mark *known, size_t known_count);
+
+struct first {
+	int64_t offset;              /* always a number, since a rollback must be able to go back to it */
+	struct commit_mark mark;
+};
+bool first_find(struct lane *, const struct kafka_assigned *, size_t count, struct first *out);   /* false: Kafka can't be asked just now */
+
+/* ---- refill.c ---- */
 
 void lane_refill_step(struct lane *);
 void lane_refill_stop(struct lane *);

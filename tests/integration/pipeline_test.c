@@ -20,7 +20,7 @@
 #include "pipeline/pipeline.h"
 #include "../support/redis.h"
 
-enum { CELLS_MAX = 400, MESSAGES = 20000, PARTITIONS = 4 };
+enum { CELLS_MAX = 400, MESSAGES = 20000, PARTITIONS = 4, BEFORE = 6000 };
 
 /* The newest reading of each touchpoint and ledger in the window 24h, as Redis was told. */
 struct cell {
@@ -65,7 +65,7 @@ static void published(void *context, const struct publication *list, unsigned co
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void load_config(struct world *w)
+static void load_config(struct world *w, const char *start_at)
 {
 	char yaml[1000];
 	struct config_report report = {0};
@@ -77,9 +77,9 @@ static void load_config(struct world *w)
 			   "windows: [24h, 5m]\n"
 			   "responses: {max: 200000, horizon: 25h}\n"
 			   "http: {listen: '127.0.0.1:0'}\n"
-			   "start: earliest\n"
+			   "start: %s\n"
 			   "sources: [{topic: feedback}]\n",
-			   kafka_embedded_brokers(w->broker), redis_server_url(w->redis));
+			   kafka_embedded_brokers(w->broker), redis_server_url(w->redis), start_at);
 	w->config = config_read((struct str){yaml, (size_t)len}, CONFIG_FOR_RUN, &report);
 	if (w->config == NULL)
 		fail_msg("%s", report.at[0].text);
@@ -99,7 +99,8 @@ static void start(struct world *w)
 		fail_msg("%s", err.text);
 }
 
-static int set_up(void **state)
+/* With a broker and a Redis, not started. */
+static struct world *prepare(void **state, const char *start_at)
 {
 	struct world *w = calloc(1, sizeof *w);
 	struct err err = {0};
@@ -108,17 +109,52 @@ static int set_up(void **state)
 	w->redis = redis_server_start(NULL);
 	if (w->redis == NULL) {
 		free(w);
-		*state = NULL;
-		return 0;
+		return *state = NULL;
 	}
 	pthread_mutex_init(&w->lock, NULL);
 	w->broker = kafka_embedded_open(1, &err);
 	assert_non_null(w->broker);
-	load_config(w);
+	load_config(w, start_at);
 	assert_true(kafka_embedded_topic(w->broker, "feedback", PARTITIONS, &err));
 	assert_true(kafka_embedded_own_topics(w->broker, &w->config->kafka, &err));
-	start(w);
-	*state = w;
+	return *state = w;
+}
+
+static int set_up(void **state)
+{
+	struct world *w = prepare(state, "earliest");
+	if (w)
+		start(w);
+	return 0;
+}
+
+/* What Kafka refuses at first: where a partition begins, and where it was at a time (ListOffsets). */
+static void refuse_offsets(struct world *w)
+{
+	static const int no[] = {-1, -1, -1, -1, -1, -1};   /* UNKNOWN_SERVER_ERROR: librdkafka gives it to the caller */
+	kafka_embedded_fail(w->broker, 2, no, sizeof no / sizeof *no);
+}
+
+static struct feed *send(struct world *, int64_t seed, unsigned count, struct feed_expect *);
+
+static int set_up_refused(void **state)
+{
+	struct world *w = prepare(state, "earliest");
+	if (w) {
+		refuse_offsets(w);
+		start(w);
+	}
+	return 0;
+}
+
+static int set_up_refused_time(void **state)
+{
+	struct world *w = prepare(state, "window");
+	if (w) {
+		feed_destroy(send(w, 30, BEFORE, NULL));
+		refuse_offsets(w);
+		start(w);
+	}
 	return 0;
 }
 
@@ -267,6 +303,30 @@ static void redis_may_go_and_come_back_empty(void **state)
 	assert_true(seen >= 20);
 }
 
+static void a_refusal_to_say_where_to_begin_is_asked_again(void **state)
+{
+	struct world *w = world_of(state);
+	feed_destroy(send(w, 31, 1000, NULL));
+	await_consumed(w, 1000);
+}
+
+/* The embedded broker knows no times: to it, what is there lies before any. Begun at the earliest offset, it would be read. */
+static void a_refusal_to_say_where_the_window_begins_is_no_beginning_at_all(void **state)
+{
+	struct world *w = world_of(state);
+	struct err err = {0};
+	unsigned sent = 0;
+	while (pipeline_figures(w->pipeline).counts.consumed == 0) {
+		assert_true(pipeline_tick(w->pipeline, &err));
+		assert_true(sent < BEFORE / 2);
+		feed_destroy(send(w, 32 + sent, 20, NULL));
+		sent += 20;
+		usleep(300000);
+	}
+	pipeline_stop(w->pipeline);
+	assert_in_range(pipeline_figures(w->pipeline).counts.consumed, 1, sent);
+}
+
 static void stopping_at_once_is_fine(void **state)
 {
 	struct world *w = world_of(state);
@@ -282,6 +342,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_redis_was_told_is_what_was_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(aborted_and_unclear_transactions_are_done_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(redis_may_go_and_come_back_empty, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_refusal_to_say_where_to_begin_is_asked_again, set_up_refused, tear_down),
+		cmocka_unit_test_setup_teardown(a_refusal_to_say_where_the_window_begins_is_no_beginning_at_all,
+						set_up_refused_time, tear_down),
 		cmocka_unit_test_setup_teardown(stopping_at_once_is_fine, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);

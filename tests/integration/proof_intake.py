@@ -11,12 +11,12 @@ deployment.need_broker()
 producer = kafka_client.Client(deployment.BROKERS, linger_ms=5)
 
 
-def send(topic, ids, touchpoint="A", partition=0):
+def send(topic, ids, touchpoint="A", partition=0, by=producer):
     """One response of score 9 for each id, now."""
     for identity in ids:
         event = {"id": f"r{identity}", "time": int(time.time() * 1000), "touchpoint": touchpoint, "score": 9}
-        producer.send(topic, partition, None, json.dumps(event).encode())
-    producer.flush()
+        by.send(topic, partition, None, json.dumps(event).encode())
+    by.flush()
 
 
 def responses(d, touchpoint="A", window="1h"):
@@ -161,5 +161,41 @@ def no_way_on():
         d.wait_ready()
 
 
+def first_position():
+    """start: latest, stopped before the first message: what comes meanwhile is counted, and what a partition holds that is added later"""
+    with deployed("fresh", 2, start="latest") as d:
+        send("fresh.in", range(100, 120))   # before the group's first start
+        d.start()
+        d.wait_ready()
+        d.wait_caught_up({"fresh.in": {0: None, 1: None}})
+        stop(d)
+        send("fresh.in", range(20))
+        send("fresh.in", range(20, 50), partition=1)
+        restart(d)
+        must_count(d, 50)
+        topics("--alter", "--topic", "fresh.in", "--partitions", "3")
+        knows = kafka_client.Client(deployment.BROKERS)
+        send("fresh.in", range(50, 60), partition=2, by=knows)   # before anybody was given it
+        must_count(d, 60, seconds=60)
+        send("fresh.in", range(60, 65), partition=2, by=knows)
+        must_count(d, 65)
+
+
+def first_position_moves():
+    """start: latest, killed before the first message and a third instance takes over: nothing is skipped"""
+    with deployed("moved", 2, start="latest") as d:
+        d.start()
+        d.wait_ready()
+        time.sleep(1)
+        d.instances["one"].kill()
+        send("moved.in", range(20))
+        send("moved.in", range(20, 50), partition=1)
+        d.start("two", intake={"lanes": 2})
+        d.wait_ready("two")
+        d.instances.pop("one")
+        d.wait_caught_up({"moved.in": {0: None, 1: None}})
+        must_count(d, 50)
+
+
 if __name__ == "__main__":
-    deployment.run_cases([renamed_group, foreign_key, same_name, too_large, no_way_on])
+    deployment.run_cases([renamed_group, foreign_key, same_name, too_large, no_way_on, first_position, first_position_moves])

@@ -75,11 +75,27 @@ static void a_commit_is_due_once_an_interval(void **state)
 	intake_destroy(in);
 }
 
+static void where_a_part_began_is_committed_though_nothing_was_read(void **state)
+{
+	struct intake_setup setup = {.options = {.lanes = 1, .touchpoints_max = 5}, .responses = {.max = 100, .horizon_ms = 1000}};
+	struct err err = {0};
+	struct pipeline p = {.setup.intake.options.commit_interval_ms = 100};
+	struct part part = {.committed = 5, .next = 5, .uncommitted = true}, *parts[] = {&part};
+	struct lane lane = {.pipeline = &p, .number = 1, .parts = parts, .parts_count = 1, .intake = intake_create(&setup, &err)};
+	assert_non_null(lane.intake);
+	assert_true(intake_idle(lane.intake));
+	assert_true(lane_commit_due(&lane, 3600000 * MS));
+	part.uncommitted = false;
+	assert_false(lane_commit_due(&lane, 3600000 * MS));
+	intake_destroy(lane.intake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_delivery_finds_its_part_or_nobody),
 		cmocka_unit_test(a_commit_is_due_once_an_interval),
+		cmocka_unit_test(where_a_part_began_is_committed_though_nothing_was_read),
 	};
 	return cmocka_run_group_tests_name("pipeline/lane", tests, NULL, NULL);
 }
