@@ -135,8 +135,9 @@ const struct command command_run = {
 		"has read, writes out what changed and leaves. SIGHUP reads FILE again: what can change while it runs does,\n"
 		"for the rest it says that a restart is needed. Topics that it owns are created if absent.\n"
 		"\n"
-		"Exit codes: 0 stopped by a signal; 1 Kafka, Redis or a right is missing for good; 2 the configuration is\n"
-		"wrong, every mistake is listed and nothing was started; 3 starting again mends nothing: another instance runs\n"
-		"under this name, or what our topics hold was written with other settings.\n",
+		"Exit codes: 0 stopped by a signal; 1 something outside failed for good, or the machine's clock was set far\n"
+		"off: starting again may mend it; 2 the configuration is wrong, every mistake is listed and nothing was\n"
+		"started; 3 starting again mends nothing: another instance runs under this name, or what our topics hold was\n"
+		"written with other settings.\n",
 	.run = run_run,
 };

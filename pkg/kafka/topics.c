@@ -102,9 +102,15 @@ static const struct rd_kafka_metadata *asker_metadata(struct asker *asker, struc
 	rd_kafka_resp_err_t code = rd_kafka_metadata(asker->rk, 1, NULL, &metadata, asker_left_ms(asker));
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return metadata;
+	const char *brokers = asker->log.options->brokers;
 	char subject[400];
-	snprintf(subject, sizeof subject, "asking Kafka at %s for its topics", asker->log.options->brokers);
-	kafka_err(err, code, subject, NULL);
+	snprintf(subject, sizeof subject, "asking Kafka at %s for its topics", brokers);
+	if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+	    code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+		err_set(err, "Kafka at %s does not answer: is it up, and is kafka.brokers right? (%s)", brokers,
+			rd_kafka_err2name(code));
+	else
+		kafka_err(err, code, subject, NULL);
 	return NULL;
 }
 

@@ -78,6 +78,11 @@ class Check(unittest.TestCase):
             threes = list(zip(words, words[1:], words[2:]))
             self.assertEqual(len(threes), len(set(threes)), f"says a thing twice: {line}")
 
+    def test_a_kafka_that_is_not_there(self):
+        done, _ = check("kafka: {brokers: '127.0.0.1:1'}\nsources: [{topic: a}]\n", "--live")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Kafka at 127.0.0.1:1 does not answer: is it up, and is kafka.brokers right?", done.stderr)
+
     def test_costs_say_what_they_assume(self):
         done, _ = check("sources: [{topic: a}]\n", "--rate", "5000", "--touchpoints", "300")
         self.assertIn("5000 responses a second", done.stdout)

@@ -31,5 +31,11 @@ class Readme(unittest.TestCase):
         tested = re.findall(r"(?m)^user .*$", text("deploy/redis/users.conf"))
         self.assertEqual(tested, [line.strip() for line in re.findall(r"(?m)^    user .*$", text("README.md"))])
 
+    def test_the_table_holds_what_is_said(self):
+        said = re.search(r"holds\s+(\d+) responses a second for 8 days", text("README.md"))[1]
+        config = os.path.join(ROOT, "deploy/corridor.yaml")
+        checked = subprocess.run([CORRIDOR, "check", "--config", config], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(said, re.search(r"room for (\d+)\S* responses a second, each remembered for 8d", checked)[1])
+
 
 unittest.main()
