@@ -26,7 +26,7 @@ enum {
 	LOTS_MAX = 1000,
 	KNOWN = 3500000             /* responses in the table at the start: more than the 3.4 M at which it grows for the last time */
 };
-#define TABLE_MAX 8000000
+#define TABLE_MAX 6800000         /* more than 2,300,000 MESSAGES fill it: then the oldest have to go */
 
 /* ---- allocations ---- */
 

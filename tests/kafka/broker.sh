@@ -7,7 +7,7 @@
 #        tests/kafka/broker.sh stop FOLDER                   ends it and removes the folder
 #        tests/kafka/broker.sh pause|continue|kill FOLDER    SIGSTOP, SIGCONT, SIGKILL
 # Exit code 77: Java, Maven or Maven Central is out of reach; the last line says which.
-# KAFKA_HEAP (512m), KAFKA_SETTINGS (a file of further server properties).
+# KAFKA_FETCH_S (570), KAFKA_HEAP (512m), KAFKA_SETTINGS (a file of further server properties).
 set -euo pipefail
 
 default_version=3.9.1
@@ -35,7 +35,7 @@ fetch()
 		<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
 		</dependencies></project>
 	POM
-	if ! (cd "$work" && timeout 570 mvn -q -B dependency:copy-dependencies -DoutputDirectory="$work/jars" >"$work/log" 2>&1); then
+	if ! (cd "$work" && timeout "${KAFKA_FETCH_S:-570}" mvn -q -B dependency:copy-dependencies -DoutputDirectory="$work/jars" >"$work/log" 2>&1); then
 		tail -5 "$work/log" >&2
 		rm -rf "$work"
 		unreachable "Apache Kafka $version can't be fetched from Maven Central"
