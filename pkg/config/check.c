@@ -73,10 +73,11 @@ static void check_horizon(struct config *config, const char *longest, struct con
 		return;
 	units_duration_text(least_ms, least, sizeof least);
 	units_duration_text(config->responses.horizon_ms, have, sizeof have);
-	config_report_add(report, config_line(config, "responses.horizon"),
-			  "responses.horizon must be at least %s (the longest window, %s, and "
-			  "intake.max_future_skew), not %s: else responses are forgotten while they still count",
-			  least, longest, have);
+	config_report_add(
+		report, config_line(config, "responses.horizon"),
+		"responses.horizon must be at least %s (the longest window, %s, and "
+		"intake.max_future_skew), not %s: else responses are forgotten while they still count",
+		least, longest, have);
 }
 
 /* A rebuild reads the tallies of both halves of the longest window, a refill the journal of the whole horizon. */
@@ -99,10 +100,11 @@ static void check_retention(struct config *config, const char *longest, struct c
 				  "day) or 0, which means that",
 				  least, longest);
 	else
-		config_report_add(report, line,
-				  "kafka.retention must be at least %s (responses.horizon, %s, and a day) or 0, "
-				  "which means that: else a restart forgets responses that still count",
-				  least, horizon);
+		config_report_add(
+			report, line,
+			"kafka.retention must be at least %s (responses.horizon, %s, and a day) or 0, "
+			"which means that: else a restart forgets responses that still count",
+			least, horizon);
 }
 
 static void check_reach(struct config *config, struct config_report *report)
@@ -277,7 +279,8 @@ static void read_id_key(struct config *config, struct config_report *report)
 	const char *path = config->intake.id_key_file;
 	unsigned line = config_line(config, "intake.id_key_file");
 	if (path == NULL) {
-		hash_key_from(&config->id_key, str_of(config->kafka.prefix)); /* whose journal it is that holds them */
+		hash_key_from(&config->id_key,
+			      str_of(config->kafka.prefix)); /* whose journal it is that holds them */
 		return;
 	}
 	FILE *file = fopen(path, "re");

@@ -151,14 +151,19 @@ static void print_table(const struct config *config, const struct config_load_as
 	char horizon[32];
 	double needed = assumed->responses_per_s * (double)config->responses.horizon_ms / 1000;
 	units_duration_text(config->responses.horizon_ms, horizon, sizeof horizon);
-	fprintf(out, "  responses.max has room for %.3g responses a second, each remembered for %s (responses.horizon).\n",
+	fprintf(out,
+		"  responses.max has room for %.3g responses a second, each remembered for %s "
+		"(responses.horizon).\n",
 		costs->responses_rate, horizon);
 	if (needed <= (double)config->responses.max)
 		return;
 	fprintf(out,
-		"  NOT ENOUGH for %g a second: after %.3g hours the oldest are forgotten, and one that is edited or repeated\n"
-		"  then counts twice. Set responses.max to %.0f, or share the work among several instances.\n",
-		assumed->responses_per_s, (double)config->responses.max / assumed->responses_per_s / 3600, ceil(needed));
+		"  NOT ENOUGH for %g a second: after %.3g hours the oldest are forgotten, and one that is "
+		"edited or repeated\n"
+		"  then counts twice. Set responses.max to %.0f, or share the work among several "
+		"instances.\n",
+		assumed->responses_per_s, (double)config->responses.max / assumed->responses_per_s / 3600,
+		ceil(needed));
 }
 
 static void print_memory(const struct config *config, const struct config_costs *costs, FILE *out)
@@ -180,7 +185,9 @@ static void print_memory(const struct config *config, const struct config_costs 
 void config_print_costs(const struct config *config, const struct config_load_assumed *assumed, FILE *out)
 {
 	struct config_costs costs = config_costs(config, assumed);
-	fprintf(out, "What it will take, if %g responses a second come in for %g touchpoints (--rate, --touchpoints):\n",
+	fprintf(out,
+		"What it will take, if %g responses a second come in for %g touchpoints (--rate, "
+		"--touchpoints):\n",
 		assumed->responses_per_s, costs.touchpoints);
 	print_memory(config, &costs, out);
 	if (config->intake_here)

@@ -78,7 +78,8 @@ static void print_sources(FILE *out)
 		const char *indent = *s->prefix ? "      " : "    ";
 		if (*s->prefix)
 			fprintf(out,
-				"    # Where a message holds each field: a path like answers.nps.value, or '-' for nowhere. What\n"
+				"    # Where a message holds each field: a path like answers.nps.value, or "
+				"'-' for nowhere. What\n"
 				"    # is not named here is looked for under its own name.\n"
 				"    # %s:\n",
 				s->prefix);
@@ -86,8 +87,8 @@ static void print_sources(FILE *out)
 			if (strcmp(row->key, "topic") == 0)
 				continue;
 			if (*s->prefix)
-				fprintf(out, "    #   %s: %-*s # %s\n", row->key, 24 - (int)strlen(row->key), row->key,
-					row->prose);
+				fprintf(out, "    #   %s: %-*s # %s\n", row->key, 24 - (int)strlen(row->key),
+					row->key, row->prose);
 			else
 				print_row(row, indent, out);
 		}

@@ -14,16 +14,17 @@ const char *const config_ledgers[] = {"survey", "relationship", "social", "revie
 
 static const struct option_row general_options[] = {
 	{"roles", OPTION_LIST, GENERAL(roles), "[intake, watch]", 0, 0, roles,
-	 "what this process does: intake reads and counts feedback, watch keeps the windows and publishes them",
+	 "what this process does: intake reads and counts feedback, watch keeps the windows and publishes "
+	 "them",
 	 0},
 	{"zone", OPTION_TEXT, GENERAL(zone), "UTC", 0, 0, NULL,
-	 "IANA name of the time zone in which `today` begins, for touchpoints that are not in touchpoints.zones",
+	 "IANA name of the time zone in which `today` begins, for touchpoints that are not in "
+	 "touchpoints.zones",
 	 0},
 	{"windows", OPTION_LIST, GENERAL(windows), "[5m, 1h, 24h, 7d, today]", 0, 0, NULL,
 	 "the rolling windows, at most 8: whole minutes from 1m to 90d, and `today`", 0},
 	{"start", OPTION_CHOICE, GENERAL(start), "window", 0, 0, starts,
-	 "where the first start begins: the longest window back, the earliest record or the latest",
-	 0},
+	 "where the first start begins: the longest window back, the earliest record or the latest", 0},
 	{0},
 };
 
@@ -49,7 +50,8 @@ static const struct option_row source_fields[] = {
 	}
 	FIELD("id", FEEDBACK_ID, "the response's id, required"),
 	FIELD("time", FEEDBACK_TIME, "when the customer answered, required"),
-	FIELD("updated", FEEDBACK_UPDATED, "when this version was written; the newest version of an id counts"),
+	FIELD("updated", FEEDBACK_UPDATED,
+	      "when this version was written; the newest version of an id counts"),
 	FIELD("kind", FEEDBACK_KIND, "survey, relationship, social or review"),
 	FIELD("touchpoint", FEEDBACK_TOUCHPOINT, "where the customer was asked; _unmapped if absent"),
 	FIELD("score", FEEDBACK_SCORE, "0 to 10; of reviews 1 to 5 stars"),
@@ -70,13 +72,15 @@ const struct section source_sections[] = {
 const struct section config_sections[] = {
 	{"", general_options, AT(general), NULL},
 	{"kafka", kafka_options, AT(kafka),
-	 "Kafka. Any other key here is handed to librdkafka as its property: security.protocol, sasl.username ..."},
+	 "Kafka. Any other key here is handed to librdkafka as its property: security.protocol, "
+	 "sasl.username ..."},
 	{"redis", store_options, AT(redis), "Redis, where the numbers are published."},
 	{"intake", intake_options, AT(intake), "Reading and counting feedback."},
 	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints: where customers are asked."},
 	{"responses", response_options, AT(responses),
 	 "The table of known responses, which recognises repeats, edits and deletions."},
-	{"publish", watch_options, AT(publish), "What publishing may cost, and what a restart has to read again."},
+	{"publish", watch_options, AT(publish),
+	 "What publishing may cost, and what a restart has to read again."},
 	{"http", http_options, AT(http), "The HTTP server for monitoring."},
 	{"log", log_options, AT(log), "What is said on standard error."},
 	{0},

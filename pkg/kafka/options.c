@@ -17,10 +17,12 @@ const struct option_row kafka_options[] = {
 	{"prefix", OPTION_TEXT, AT(prefix), "corridor", 0, 0, NULL,
 	 "our own topics are PREFIX.tallies, PREFIX.responses and PREFIX.dead-letters", 0},
 	{"instance", OPTION_TEXT, AT(instance), NULL, 0, 0, NULL,
-	 "the name of this instance: no other of the group has it, and a restart keeps it; the host's name if absent",
+	 "the name of this instance: no other of the group has it, and a restart keeps it; the host's name "
+	 "if absent",
 	 0},
 	{"shards", OPTION_INT, AT(shards), "16", 1, 512, NULL,
-	 "partitions of our own topics, fixed once they are created: no more instances than that share the windows",
+	 "partitions of our own topics, fixed once they are created: no more instances than that share the "
+	 "windows",
 	 0},
 	{"replication", OPTION_INT, AT(replication), "0", 0, 16, NULL,
 	 "replicas of the topics that we create; 0 leaves it to the broker; in production 3", 0},

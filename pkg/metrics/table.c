@@ -114,7 +114,8 @@ static const struct descriptor table[METRIC_COUNT] = {
 	[METRIC_CHECKPOINTS] = {.name = "corridor_checkpoint_writes_total",
 				.help = "Checkpoint writes to Redis, by outcome.",
 				BY("outcome", checkpoint_outcome, 4)},
-	[METRIC_CLOCK_APART_SECONDS] = GAUGE("clock_apart_seconds", "The machine's clock minus the one that feedback is judged by."),
+	[METRIC_CLOCK_APART_SECONDS] =
+		GAUGE("clock_apart_seconds", "The machine's clock minus the one that feedback is judged by."),
 };
 
 /* Half a millisecond up to half a minute, two or three steps a decade: a commit takes 5-100 ms, a batch

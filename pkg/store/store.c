@@ -18,7 +18,8 @@
 #define ROW(name) offsetof(struct store_options, name)
 const struct option_row store_options[] = {
 	{"url", OPTION_TEXT, ROW(url), "redis://127.0.0.1:6379/0", 0, 0, NULL,
-	 "redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or unix:///PATH?db=N; special characters as %XX",
+	 "redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or unix:///PATH?db=N; special characters as "
+	 "%XX",
 	 0},
 	{"password_file", OPTION_TEXT, ROW(password_file), NULL, 0, 0, NULL,
 	 "a file with the password in its first line, instead of one in the URL", 0},
@@ -28,14 +29,15 @@ const struct option_row store_options[] = {
 	 "a file with our certificate (PEM), if Redis asks for one", 0},
 	{"tls_key", OPTION_TEXT, ROW(tls_key), NULL, 0, 0, NULL,
 	 "a file with its key; looked for in tls_cert if absent", 0},
-	{"prefix", OPTION_TEXT, ROW(prefix), "corridor", 0, 0, NULL, "what the name of every key and channel begins with",
-	 0},
+	{"prefix", OPTION_TEXT, ROW(prefix), "corridor", 0, 0, NULL,
+	 "what the name of every key and channel begins with", 0},
 	{"timeout", OPTION_DURATION, ROW(timeout_ms), "2s", 10, 60000, NULL,
 	 "after how long without an answer the connection is made anew", 0},
 	{"retry_max", OPTION_DURATION, ROW(retry_max_ms), "5s", 100, 600000, NULL,
 	 "the longest pause between two attempts to connect: 100ms at first, then doubled up to this", 0},
 	{"ttl", OPTION_DURATION, ROW(ttl_ms), "2d", 60000, 31536000000, NULL,
-	 "how long keys outlive their last write, for example those of a window that was removed from `windows`",
+	 "how long keys outlive their last write, for example those of a window that was removed from "
+	 "`windows`",
 	 0},
 	{"in_flight", OPTION_BYTES, ROW(in_flight_bytes), "256KiB", 1024, 67108864, NULL,
 	 "how much is sent to Redis before its replies are awaited", 0},
