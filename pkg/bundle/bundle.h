@@ -27,6 +27,7 @@ struct bundle_head {
 	int64_t clock_ms;      /* the intake's clock when the bundle was closed */
 	bool behind;           /* the intake is far behind its input: no silence may be judged */
 	struct str instance;
+	uint32_t journals;     /* partitions of corridor.responses when it was created: an input partition's is hash % journals; 0: not known */
 };
 
 /* ---- writing ---- */

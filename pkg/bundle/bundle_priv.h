@@ -11,7 +11,7 @@
 
 #define ROWS_MAX   (BUNDLE_BYTES_MAX / 2)
 /* Version, shards, clock, flag, and tag and length of each column, each at its largest. */
-#define HEAD_BYTES 160
+#define HEAD_BYTES 168
 
 struct bundle_writer {
 	uint32_t touchpoints_max;

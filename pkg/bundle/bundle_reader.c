@@ -180,7 +180,8 @@ bool bundle_read(struct bundle_reader *reader, struct str bytes, struct bundle *
 			 m->shards,
 			 m->clock_ms,
 			 m->behind,
-			 {(const char *)m->instance.data, m->instance.len}},
+			 {(const char *)m->instance.data, m->instance.len},
+			 m->journals},
 		.groups_count = (uint32_t)m->n_cells,
 		.groups = groups,
 	};

@@ -106,6 +106,7 @@ static bool flush(struct bundle_writer *w, struct output *out)
 	Corridor__Bundle message = CORRIDOR__BUNDLE__INIT;
 	message.version = BUNDLE_VERSION;
 	message.shards = out->head->shards;
+	message.journals = out->head->journals;
 	message.clock_ms = out->head->clock_ms;
 	message.behind = out->head->behind;
 	message.instance = (ProtobufCBinaryData){out->head->instance.len, (uint8_t *)out->head->instance.at};

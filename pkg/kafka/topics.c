@@ -306,6 +306,21 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 		rd_kafka_event_destroy(event);
 }
 
+/* Somebody else created it in this moment, with as many partitions as he pleased. */
+static bool partitions_await(struct asker *asker, const struct rd_kafka_metadata *before,
+			     struct kafka_topic_state *state, struct err *err)
+{
+	while ((state->partitions = asker_partitions(asker, before, state->name)) < 1) {
+		if (kafka_now_ms() >= asker->deadline_ms) {
+			err_set(err, "topic %s exists, but Kafka does not say how many partitions it has",
+				state->name);
+			return false;
+		}
+		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	}
+	return true;
+}
+
 static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *metadata,
 			 enum kafka_topic topic, bool create, struct kafka_topic_state *state,
 			 struct err *err)
@@ -333,6 +348,8 @@ static bool topic_ensure(struct asker *asker, const struct rd_kafka_metadata *me
 			return false;
 		state->exists = true;
 		state->created = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+		if (!state->created && !partitions_await(asker, metadata, state, err))
+			return false;
 		room_note(state, options,
 			  topic == KAFKA_TOPIC_DEAD_LETTERS ? INT64_MAX : BROKER_RECORD_BYTES);
 	}

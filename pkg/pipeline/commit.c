@@ -45,6 +45,7 @@ static bool write_tallies(struct lane *lane, bool tick)
 	struct pipeline *p = lane->pipeline;
 	struct bundle_head head = {
 		.shards = p->shards,
+		.journals = p->journal_partitions,
 		.clock_ms = pipeline_now(p),
 		.behind = atomic_load(&lane->behind) || atomic_load(&lane->refilling),
 		.instance = str_of(kafka_instance(&p->setup.kafka)),

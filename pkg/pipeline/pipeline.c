@@ -78,10 +78,8 @@ static bool ensure_topics(struct pipeline *p, struct err *err)
 		if (topics[i].warning[0])
 			log_warn("%s", topics[i].warning);
 	}
-	p->shards = (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions;
-	p->journal_partitions = (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions;
 	p->letter_bytes_max = topics[KAFKA_TOPIC_DEAD_LETTERS].record_bytes_max;
-	return true;
+	return layout_find(p, (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions, (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions, err);
 }
 
 static char *metrics_of(void *context, size_t *len)

@@ -22,7 +22,7 @@ struct pipeline {
 	unsigned lanes_count;
 	struct watcher *watcher;
 	struct publisher *publisher;
-	uint32_t shards, journal_partitions;
+	uint32_t shards, journal_partitions;   /* of our topics, as many as are used: layout.c */
 	int64_t letter_bytes_max;    /* of a dead letter: key, value, headers */
 	atomic_bool failed;
 	pthread_mutex_t lock;        /* of error */
@@ -45,6 +45,11 @@ struct positions {
 void pipeline_positions(struct positions *, const struct kafka_consumer *);
 
 void pipeline_name_thread(const char *role, unsigned number);   /* of the calling thread: "lane 0" in ps, top, perf */
+
+/* ---- layout.c ---- */
+
+/* Over how many partitions of our topics the deployment spreads what it writes; here is how many they have. */
+bool layout_find(struct pipeline *, uint32_t tallies, uint32_t journals, struct err *);
 
 /* ---- lane.c, commit.c, letters.c, refill.c: on the lane's thread ---- */
 

@@ -24,12 +24,13 @@ def responses(d, touchpoint="A", window="1h"):
     return int(found or 0)
 
 
-def must_count(d, wanted, touchpoint="A", seconds=30):
-    """It comes to be so, and stays so for two seconds."""
-    until(seconds, lambda: responses(d, touchpoint) == wanted)
-    assert responses(d, touchpoint) == wanted, f"{touchpoint}: {responses(d, touchpoint)} responses, {wanted} expected"
-    time.sleep(2)
-    assert responses(d, touchpoint) == wanted, f"{touchpoint}: {responses(d, touchpoint)} responses then, {wanted} expected"
+def must_count(d, wanted, touchpoints=("A",), seconds=30):
+    """It comes to be so for each, and stays so for two seconds."""
+    until(seconds, lambda: all(responses(d, t) == wanted for t in touchpoints))
+    for when in ("", " then"):
+        found = {t: responses(d, t) for t in touchpoints}
+        assert set(found.values()) == {wanted}, f"{found} responses{when}, {wanted} expected"
+        time.sleep(2)
 
 
 def stop(d, name="one"):
@@ -197,5 +198,50 @@ def first_position_moves():
         must_count(d, 50)
 
 
+def own_partitions():
+    """partitions added to our own topics change nothing: take-backs meet what they take back, repeats are known"""
+    names = [f"T{i}" for i in range(8)]
+    with deployed("grown", 2, kafka={"shards": 1}) as d:
+        d.start()
+        d.wait_ready()
+
+        def everything():
+            for i, name in enumerate(names):
+                send("grown.in", range(10 * i, 10 * i + 10), name, i % 2)
+        everything()
+        must_count(d, 10, names)
+        stop(d)
+        for topic in ("tallies", "responses"):
+            topics("--alter", "--topic", f"grown.{topic}", "--partitions", "3")
+        for again in range(2):   # a second restart goes by what was written after the first, too
+            restart(d)
+            everything()
+            for i, name in enumerate(names):
+                send("grown.in", [1000 + 100 * again + i], name, i % 2)
+            must_count(d, 11 + again, names)
+            stop(d)
+        assert "1 of its 3 partitions are used" in d.instances["one"].said()
+
+
+def two_at_once():
+    """two that start at once where nothing is yet agree; topics created anew with fewer partitions are refused"""
+    with deployed("pair", 2) as d:
+        d.start("one")
+        d.start("two", kafka={"shards": 3})   # whoever is first
+        d.wait_ready()
+        send("pair.in", range(20))
+        send("pair.in", range(20, 40), partition=1)
+        must_count(d, 40)
+        stop(d, "one")
+        stop(d, "two")
+        topics("--delete", "--topic", "pair.responses")
+        time.sleep(3)
+        topics("--create", "--topic", "pair.responses", "--partitions", "1")
+        d.start("one")
+        assert ends(d) == 3, d.instances["one"].process.returncode
+        assert re.search(r"pair\.responses has 1 partitions.*spread over [23]", d.instances["one"].said())
+
+
 if __name__ == "__main__":
-    deployment.run_cases([renamed_group, foreign_key, same_name, too_large, no_way_on, first_position, first_position_moves])
+    deployment.run_cases([renamed_group, foreign_key, same_name, too_large, no_way_on, first_position, first_position_moves,
+                          own_partitions, two_at_once])
