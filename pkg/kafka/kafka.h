@@ -280,7 +280,7 @@ void kafka_producer_close(struct kafka_producer *);   /* an open transaction is 
 unsigned kafka_producer_topic(struct kafka_producer *, const char *name);   /* the same name, the same number */
 
 NODISCARD enum kafka_outcome kafka_producer_begin(struct kafka_producer *, struct err *);
-/* Queues it. A full queue waits up to 5 s. ABORT: too large, or what was sent before has failed. */
+/* Queues it. A full queue waits up to 5 s, of a plain producer a minute. ABORT: too large, or what was sent before has failed. */
 NODISCARD enum kafka_outcome kafka_producer_send(struct kafka_producer *, const struct kafka_message *, struct err *);
 NODISCARD enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *, const struct kafka_offset *, size_t count,
                                                          const struct kafka_group *, int timeout_ms, struct err *);
