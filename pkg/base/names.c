@@ -142,6 +142,12 @@ uint32_t names_find(const struct names *names, struct str name)
 	return slot->text ? text_at(names, slot->text)->number : NAMES_FULL;
 }
 
+void names_prefetch(const struct names *names, struct str name)
+{
+	if (name.len <= names->name_bytes_max)   /* one that has to be cut may wait */
+		__builtin_prefetch(&names->slots[(uint32_t)hash_bytes(name) & names->mask]);
+}
+
 uint32_t names_count(const struct names *names)
 {
 	return names->count;

@@ -23,6 +23,7 @@ struct names *names_create(uint32_t count_max, size_t name_bytes_max);   /* long
 void names_destroy(struct names *);
 uint32_t names_intern(struct names *, struct str name);   /* its number, new or old; NAMES_FULL */
 uint32_t names_find(const struct names *, struct str name);   /* NAMES_FULL: unknown */
+void names_prefetch(const struct names *, struct str name);   /* will be looked up soon: a batch does not wait for memory, name by name */
 uint32_t names_count(const struct names *);
 struct str names_get(const struct names *, uint32_t number);       /* borrowed for the dictionary's life */
 uint64_t names_hash(const struct names *, uint32_t number);        /* hash_bytes(name) */

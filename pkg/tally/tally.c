@@ -61,11 +61,11 @@ bool tally_full(const struct tally *tally, uint32_t more)
 }
 
 /* Two rounds of multiply and fold: neighbouring seconds and bins, the usual case, land far apart. */
-static uint32_t slot_hash(uint32_t touchpoint, uint32_t second, uint32_t kind)
+static uint32_t slot_of(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin)
 {
 	uint64_t h = ((uint64_t)touchpoint << 32 | second) * UINT64_C(0x9E3779B97F4A7C15);
-	h = (h ^ h >> 29 ^ kind) * UINT64_C(0xBF58476D1CE4E5B9);
-	return (uint32_t)(h >> 32);
+	h = (h ^ h >> 29 ^ ((uint32_t)ledger << 8 | bin)) * UINT64_C(0xBF58476D1CE4E5B9);
+	return (uint32_t)(h >> 32) & tally->mask;
 }
 
 static void append(struct tally *tally, uint32_t slot, struct tally_cell cell)
@@ -88,7 +88,7 @@ void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_
 	       int32_t delta)
 {
 	must(touchpoint < tally->touchpoints_max);
-	uint32_t slot = slot_hash(touchpoint, second, (uint32_t)ledger << 8 | bin) & tally->mask;
+	uint32_t slot = slot_of(tally, touchpoint, ledger, second, bin);
 	for (;; slot = (slot + 1) & tally->mask) {
 		uint32_t known = tally->slots[slot];
 		if (known == 0)
@@ -107,6 +107,12 @@ void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_
 				   .delta = delta,
 				   .ledger = ledger,
 				   .bin = bin});
+}
+
+void tally_prefetch(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin)
+{
+	__builtin_prefetch(&tally->slots[slot_of(tally, touchpoint, ledger, second, bin)], 1);
+	__builtin_prefetch(&tally->chains[touchpoint], 1);
 }
 
 uint32_t tally_count(const struct tally *tally)

@@ -24,6 +24,8 @@ struct tally *tally_create(uint32_t cells_max, uint32_t touchpoints_max);
 void tally_destroy(struct tally *);
 bool tally_full(const struct tally *, uint32_t more);   /* no room for so many more cells: commit first */
 void tally_add(struct tally *, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin, int32_t delta);
+/* That will be added soon: a batch does not wait for memory, cell by cell. */
+void tally_prefetch(const struct tally *, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin);
 uint32_t tally_count(const struct tally *);             /* cells, those that cancelled out included */
 void tally_clear(struct tally *);                       /* in time proportional to the count */
 
