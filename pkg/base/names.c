@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/must.h"
 
+#define SLOTS_FIRST 16
+
 /* A lookup touches two cache lines, the slot and the text: with ten thousand names in random order that is what it costs. Texts lie
  * one behind the other in address space that is reserved for the most that may come and filled by the system page by page. */
 struct text {
@@ -13,6 +15,8 @@ struct text {
 	char bytes[];
 };
 
+/* As many as there are names for, and no more: they double in an array made for the most, so that those of ten thousand names stay in the
+ * cache (and the rest out of memory) where a million may come. */
 struct slot {
 	uint32_t tag;    /* high half of the hash */
 	uint32_t text;   /* its place in units of 8 bytes + 1; 0: free */
@@ -36,13 +40,13 @@ static size_t text_bytes(size_t len)
 struct names *names_create(uint32_t count_max, size_t name_bytes_max)
 {
 	struct names *names = must_alloc(sizeof *names);
-	uint32_t slots = 16;
+	uint32_t slots = SLOTS_FIRST;
 	must(name_bytes_max >= NAMES_TAIL && name_bytes_max <= NAMES_BYTES_MAX);
 	while (slots < 2 * (uint64_t)count_max)
 		slots *= 2;
 	names->count_max = count_max;
 	names->name_bytes_max = name_bytes_max;
-	names->mask = slots - 1;
+	names->mask = SLOTS_FIRST - 1;
 	names->hashes = must_array(count_max, sizeof *names->hashes);
 	names->places = must_array(count_max, sizeof *names->places);
 	names->slots = must_array(slots, sizeof *names->slots);
@@ -81,6 +85,18 @@ static struct slot *slot_of(const struct names *names, struct str name, uint64_t
 		const struct text *known = text_at(names, slot->text);
 		if (known->len == name.len && memcmp(known->bytes, name.at, name.len) == 0)
 			return slot;
+	}
+}
+
+static void double_slots(struct names *names)
+{
+	names->mask = 2 * names->mask + 1;
+	memset(names->slots, 0, ((size_t)names->mask + 1) * sizeof *names->slots);
+	for (uint32_t number = 0; number < names->count; number++) {
+		uint32_t i = (uint32_t)names->hashes[number] & names->mask;
+		while (names->slots[i].text)
+			i = (i + 1) & names->mask;
+		names->slots[i] = (struct slot){(uint32_t)(names->hashes[number] >> 32), names->places[number]};
 	}
 }
 
@@ -128,6 +144,10 @@ uint32_t names_intern(struct names *names, struct str name)
 		return text_at(names, slot->text)->number;
 	if (names->count == names->count_max)
 		return NAMES_FULL;
+	if (2 * (uint64_t)names->count > names->mask) {
+		double_slots(names);
+		slot = slot_of(names, name, hash);
+	}
 	*slot = (struct slot){(uint32_t)(hash >> 32), keep(names, name)};
 	names->hashes[names->count] = hash;
 	names->places[names->count] = slot->text;
