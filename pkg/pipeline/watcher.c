@@ -5,6 +5,7 @@
 #include "pipeline/pipeline_priv.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -136,6 +137,8 @@ static void note_caught_up(struct watcher *w)
 	}
 	for (unsigned i = 0; i < w->parts_count; i++)
 		all = all && w->parts[i]->caught_up;
+	if (all && !atomic_load(&w->caught_up))
+		malloc_trim(0);   /* a rebuild leaves what librdkafka had queued: hundreds of MB that nobody needs again */
 	atomic_store(&w->caught_up, all);
 }
 

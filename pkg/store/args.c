@@ -19,6 +19,7 @@ void args_release(struct args *args)
 	free(args->at);
 	free(args->len);
 	free(args->scratch);
+	free(args->wire);
 }
 
 void args_begin(struct args *args)
@@ -104,4 +105,33 @@ void args_set(struct args *args, int place, int64_t number)
 	args->at[place] = at;
 	args->len[place] = number_whole(at, number);
 	args->bytes += args->len[place];
+}
+
+static char *put_count(char *at, char kind, size_t count)
+{
+	*at++ = kind;
+	at += number_whole(at, (int64_t)count);
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
+/* hiredis' own way (redisAppendCommandArgv) formats each length with printf's like into a string that grows: half of our cost of a hash. */
+struct str args_wire(struct args *args)
+{
+	size_t most = args->bytes + ((size_t)args->count + 1) * (NUMBER_BYTES + 8);
+	if (most > args->wire_size) {
+		free(args->wire);
+		args->wire_size = most * 2;
+		args->wire = must_alloc(args->wire_size);
+	}
+	char *at = put_count(args->wire, '*', (size_t)args->count);
+	for (int i = 0; i < args->count; i++) {
+		at = put_count(at, '$', args->len[i]);
+		memcpy(at, args->at[i], args->len[i]);
+		at += args->len[i];
+		*at++ = '\r';
+		*at++ = '\n';
+	}
+	return (struct str){args->wire, (size_t)(at - args->wire)};
 }

@@ -119,7 +119,8 @@ void store_begin_script(struct store *store, enum script script, int keys)
 void store_send(struct store *store)
 {
 	struct args *args = &store->args;
-	must(redisAppendCommandArgv(store->redis, args->count, args->at, args->len) == REDIS_OK);
+	struct str wire = args_wire(args);
+	must(redisAppendFormattedCommand(store->redis, wire.at, wire.len) == REDIS_OK);
 	store->stats.commands++;
 	store->stats.bytes_sent += args->bytes;
 }

@@ -47,6 +47,8 @@ struct args {
 	char *scratch;
 	size_t scratch_used, scratch_size;
 	size_t bytes;            /* of all arguments */
+	char *wire;              /* the command as it is sent */
+	size_t wire_size;
 };
 
 void args_init(struct args *, size_t scratch_size);
@@ -60,6 +62,7 @@ void args_wholes(struct args *, int64_t a, int64_t b, int64_t c);   /* "a,b,c" *
 void args_copy(struct args *, struct str prefix, struct str rest);   /* one argument: both, copied */
 int args_later(struct args *);                                       /* a number that is known only later: its place */
 void args_set(struct args *, int place, int64_t number);
+struct str args_wire(struct args *);   /* the whole command in the Redis protocol; until the next one */
 
 /* ---- store.c, connect.c ---- */
 
