@@ -157,7 +157,7 @@ def zombie(producer):
         sleeper.signal(signal.SIGCONT)
         wind.finish()
         deployment.until(15, lambda: not sleeper.alive() or sleeper.metric("corridor_consumer_lag_messages"))
-        assert sleeper.alive() or sleeper.process.returncode == 1, f"the sleeper ended with {sleeper.process.returncode}"
+        assert sleeper.alive() or sleeper.process.returncode == 3, f"the sleeper ended with {sleeper.process.returncode}"
         assert sleeper.alive(), "the sleeper gave up:\n" + sleeper.said()
         d.wait_caught_up(ends)
         return f"taken over after {took_over:.0f} s; {must_agree_with_kafka(d)[1]}"
@@ -183,7 +183,7 @@ def same_name(producer):
             wind.finish()
             d.wait_caught_up(ends)
             assert deployment.until(30, lambda: not sleeper.alive()), "the sleeper goes on:\n" + sleeper.said()
-            assert sleeper.process.returncode == 1, f"the sleeper ended with {sleeper.process.returncode}:\n" + sleeper.said()
+            assert sleeper.process.returncode == 3, f"the sleeper ended with {sleeper.process.returncode}:\n" + sleeper.said()
             assert re.search("another instance runs .*under (the|this) name", sleeper.said()), sleeper.said()
             return must_agree_with_kafka(d)[1]
         finally:
