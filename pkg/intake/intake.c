@@ -36,6 +36,7 @@ struct letter {
 	uint64_t tag;
 	enum feedback_reason reason;
 	size_t at, len;
+	bool absent;   /* it had no bytes at all, which is not the same as none */
 };
 
 struct intake {
@@ -183,15 +184,15 @@ bool intake_room(const struct intake *in, unsigned records)
 static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
 {
 	size_t need = in->letter_used + record->bytes.len;
-	if (need > in->letter_size) { /* grows to the most that one commit ever held, and stays */
+	if (need > in->letter_size || in->letter_bytes == NULL) { /* grows to the most that one commit ever held, and stays */
 		in->letter_size = need * 2 > 65536 ? need * 2 : 65536;
 		in->letter_bytes = realloc(in->letter_bytes, in->letter_size);
 		must(in->letter_bytes != NULL);
 	}
-	if (record->bytes.len)
+	if (record->bytes.len > 0)
 		memcpy(in->letter_bytes + in->letter_used, record->bytes.at, record->bytes.len);
 	in->letters[in->letters_count++] =
-		(struct letter){record->tag, reason, in->letter_used, record->bytes.len};
+		(struct letter){record->tag, reason, in->letter_used, record->bytes.len, record->bytes.at == NULL};
 	in->letter_used = need;
 	in->open.rejected[reason]++;
 }
@@ -354,7 +355,7 @@ struct intake_letter intake_letter(const struct intake *in, unsigned i)
 {
 	must(i < in->letters_count);
 	const struct letter *l = &in->letters[i];
-	return (struct intake_letter){l->tag, l->reason, {in->letter_bytes + l->at, l->len}};
+	return (struct intake_letter){l->tag, l->reason, {l->absent ? NULL : in->letter_bytes + l->at, l->len}};
 }
 
 unsigned intake_journal(const struct intake *in)

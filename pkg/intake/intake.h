@@ -91,7 +91,7 @@ int64_t intake_clock_ms(const struct intake *);               /* replay: the new
 struct intake_letter {
 	uint64_t tag;
 	enum feedback_reason reason;
-	struct str bytes;             /* as it came; borrowed until close or rollback */
+	struct str bytes;             /* as it came (absent or empty too); borrowed until close or rollback */
 };
 
 uint32_t intake_names_max(const struct intake_options *);     /* what numbers stay below: more than touchpoints_max */

@@ -73,7 +73,7 @@ class Client:
     def send(self, topic, partition, key, value):
         if topic not in self.topics:
             self.topics[topic] = pointer(LIB.rd_kafka_topic_new(self.rk, topic.encode(), None))
-        while LIB.rd_kafka_produce(self.topics[topic], partition, COPY, value, ctypes.c_size_t(len(value)), key,
+        while LIB.rd_kafka_produce(self.topics[topic], partition, COPY, value, ctypes.c_size_t(len(value or b"")), key,
                                    ctypes.c_size_t(len(key or b"")), None) != 0:
             code = LIB.rd_kafka_last_error()
             if code != -184:   # the queue is full

@@ -4,7 +4,7 @@ import json, random, threading, time, zlib
 
 DAY = 86400000
 TOUCHPOINTS = ["Checkout", "Delivery", "Returns {EU} 100%", "Größe & Maß", "a:b", "x" * 210, "x" * 209 + "y", "Support\tline", "", "0", "Order"]
-BROKEN = [b"", b"{", b"[1,2]", b'{"id":"b","time":1,"score":', b'{"id":"b"}', b"\xff\xfe{}", b'{"id":"b","time":"yesterday","score":3}',
+BROKEN = [None, b"", b"{", b"[1,2]", b'{"id":"b","time":1,"score":', b'{"id":"b"}', b"\xff\xfe{}", b'{"id":"b","time":"yesterday","score":3}',
           b'{"id":"b","time":1e400}', b'{"time":1700000000,"score":3}', b'{"id":"b","op":"undo","time":1700000000}', b"null\n", b"\x00" * 40]
 
 

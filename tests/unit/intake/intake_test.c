@@ -50,11 +50,16 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void take(struct fixture *f, const char *message)
+static void take_bytes(struct fixture *f, struct str message)
 {
-	struct intake_record record = {str_of(message), 0, f->slot, 7};
+	struct intake_record record = {message, 0, f->slot, 7};
 	struct intake_clock clock = {.now_ms = NOW_MS, .future_after_ms = NOW_MS + 60000, .leave_out_after_ms = INT64_MAX};
 	intake_take(f->intake, &record, 1, &clock);
+}
+
+static void take(struct fixture *f, const char *message)
+{
+	take_bytes(f, str_of(message));
 }
 
 /* The open tally as text: "name ledger bin delta" per cell that is not 0. */
@@ -133,6 +138,16 @@ static void rejects_keep_their_bytes_and_move_no_clock(void **state)
 	assert_string_equal(tally_text(f), "_unmapped survey 9 +1;");
 }
 
+static void a_reject_without_bytes_is_not_one_of_no_bytes(void **state)
+{
+	struct fixture *f = *state;
+	take_bytes(f, STR(""));                        /* the first of all: nothing was kept before */
+	take_bytes(f, (struct str){NULL, 0});
+	assert_int_equal(intake_letters(f->intake), 2);
+	assert_non_null(intake_letter(f->intake, 0).bytes.at);
+	assert_null(intake_letter(f->intake, 1).bytes.at);
+}
+
 static void a_rollback_leaves_no_trace(void **state)
 {
 	struct fixture *f = *state;
@@ -208,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_become_differences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_response_from_the_journal_is_taken_back_where_it_was_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rejects_keep_their_bytes_and_move_no_clock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_reject_without_bytes_is_not_one_of_no_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_rollback_leaves_no_trace, set_up, tear_down),
 		cmocka_unit_test(marks_keep_the_hour_that_holds_the_horizon),
 	};
