@@ -35,6 +35,7 @@ struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options
 	must(topics_count > 0 && batch_max > 0);
 	struct kafka_consumer *consumer = must_alloc(sizeof *consumer);
 	consumer->log.options = options;
+	pthread_mutex_init(&consumer->lock, NULL);
 	consumer->topics = must_array(topics_count, sizeof *consumer->topics);
 	consumer->topics_count = topics_count;
 	for (size_t i = 0; i < topics_count; i++)
@@ -93,6 +94,19 @@ static rd_kafka_conf_t *member_conf(const struct kafka_options *options,
 	return NULL;
 }
 
+bool kafka_consumer_subscribe(struct kafka_consumer *consumer, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new((int)consumer->topics_count);
+	for (size_t i = 0; i < consumer->topics_count; i++)
+		rd_kafka_topic_partition_list_add(list, consumer->topics[i], RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		kafka_err(err, code, "subscribing", NULL);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options,
 					   const struct kafka_consumer_spec *spec, struct err *err)
 {
@@ -104,15 +118,10 @@ struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options,
 	if (consumer == NULL)
 		return NULL;
 	consumer->member = true;
+	consumer->session_ms = spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
 	consumer->events = spec->events;
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)spec->topics_count);
-	for (size_t i = 0; i < spec->topics_count; i++)
-		rd_kafka_topic_partition_list_add(list, spec->topics[i], RD_KAFKA_PARTITION_UA);
-	rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (kafka_consumer_subscribe(consumer, err))
 		return consumer;
-	kafka_err(err, code, "subscribing", NULL);
 	kafka_consumer_close(consumer);
 	return NULL;
 }
@@ -139,6 +148,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 	free(consumer->topics);
 	free(consumer->messages);
 	free(consumer->parts);
+	pthread_mutex_destroy(&consumer->lock);
 	free(consumer);
 }
 
@@ -242,6 +252,8 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 	for (size_t i = 0; i < consumer->parts_count; i++)
 		consumer->parts[i].stale = false;
 	*count = 0;
+	if (consumer->member)
+		kafka_fenced_note(consumer);
 	consumer->messages_count = batch_take(consumer, max, timeout_ms);
 	for (size_t i = 0; i < consumer->messages_count; i++)
 		if (consumer->messages[i]->err)
@@ -250,23 +262,19 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 		kafka_rebalance_serve(consumer);
 	if (consumer->reset_pending)
 		kafka_range_serve(consumer);
-	*count = records_fill(consumer, out);
-	if (*count == 0) /* only events: nothing for the caller to release */
-		kafka_consumer_release(consumer);
 
 	char words[300];
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->rk, words, sizeof words);
+	if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+		kafka_consumer_release(consumer);
+		return kafka_fenced_serve(consumer, err) ? KAFKA_POLL_OK : KAFKA_POLL_FATAL;
+	}
+	*count = records_fill(consumer, out);
+	if (*count == 0) /* only events: nothing for the caller to release */
+		kafka_consumer_release(consumer);
 	if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return KAFKA_POLL_OK;
-	if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-		err_set(err,
-			"another instance runs in group %s under the name %s; give each its own "
-			"kafka.instance",
-			consumer->log.options->group, kafka_instance(consumer->log.options));
-		err->lasting = true;
-	} else {
-		kafka_err(err, fatal, "Kafka consumer gave up", words);
-	}
+	kafka_err(err, fatal, "Kafka consumer gave up", words);
 	return KAFKA_POLL_FATAL;
 }
 
@@ -279,7 +287,9 @@ void kafka_consumer_release(struct kafka_consumer *consumer)
 
 void kafka_consumer_wake(struct kafka_consumer *consumer)
 {
+	pthread_mutex_lock(&consumer->lock);
 	rd_kafka_queue_yield(consumer->queue);
+	pthread_mutex_unlock(&consumer->lock);
 }
 
 struct kafka_consumer_stats kafka_consumer_stats(const struct kafka_consumer *consumer)

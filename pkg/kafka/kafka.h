@@ -148,6 +148,12 @@ NODISCARD bool kafka_consumer_resume(struct kafka_consumer *, uint32_t topic, in
 /* Records polled before are not handed out after a seek. offset may be _EARLIEST or _LATEST. */
 NODISCARD bool kafka_consumer_seek(struct kafka_consumer *, uint32_t topic, int32_t partition, int64_t offset, struct err *);
 
+/*
+ * Our session was lost in the last minute, because the broker or we ourselves stood still: another instance may have been started in our
+ * place. Being fenced is then no sign of two that run under one name for good.
+ */
+bool kafka_consumer_was_away(const struct kafka_consumer *);
+
 /* What the group committed for partitions, stable (waits for a transaction of the group that is just being ended). */
 struct kafka_committed {
 	uint32_t topic;

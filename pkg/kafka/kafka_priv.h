@@ -3,6 +3,7 @@
 #define KAFKA_PRIV_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -80,6 +81,9 @@ struct kafka_consumer {
 	_Atomic bool brokers_down;
 	int64_t said_ms;                   /* when an error line was written last */
 	rd_kafka_resp_err_t said;
+	pthread_mutex_t lock;              /* of rk and queue, against kafka_consumer_wake() */
+	int64_t session_ms, polled_ms;
+	int64_t away_ms;                   /* when we last learned that our session may be lost */
 };
 
 #define TOPIC_UNKNOWN UINT32_MAX
@@ -106,6 +110,13 @@ bool kafka_group_joined(const struct kafka_consumer *);   /* it has a generation
 void kafka_rebalance_callback(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *consumer);
 void kafka_rebalance_serve(struct kafka_consumer *);   /* carries out what is pending, as far as the broker can be reached */
 void kafka_rebalance_leave(struct kafka_consumer *);   /* gives up all there is, before the end */
+void kafka_rebalance_lose(struct kafka_consumer *);    /* somebody else may have all of it already */
+bool kafka_consumer_subscribe(struct kafka_consumer *, struct err *);
+
+void kafka_fenced_note(struct kafka_consumer *);   /* at each poll */
+/* After the broker said that our name is another's: joins again if that other may be ourselves; false: it is not. */
+bool kafka_fenced_serve(struct kafka_consumer *, struct err *);
+
 void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
 
 /* ---- producer ---- */

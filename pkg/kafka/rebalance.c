@@ -176,18 +176,27 @@ static void joining_wait(struct kafka_consumer *consumer)
 	}
 }
 
-void kafka_rebalance_leave(struct kafka_consumer *consumer)
+static void give_up_all(struct kafka_consumer *consumer, bool lost)
 {
-	bool lost = rd_kafka_assignment_lost(consumer->rk);
-	for (size_t i = 0; i < consumer->pending_count; i++)
-		lost |= consumer->pending[i].lost;
 	size_t count = consumer->parts_count;
 	struct kafka_partition *gone = must_array(count + 1, sizeof *gone);
 	for (size_t i = 0; i < count; i++)
 		gone[i] = (struct kafka_partition){consumer->parts[i].topic, consumer->parts[i].partition};
 	give_up(consumer, gone, count, lost);
 	free(gone);
+}
 
+void kafka_rebalance_lose(struct kafka_consumer *consumer)
+{
+	give_up_all(consumer, true);
+}
+
+void kafka_rebalance_leave(struct kafka_consumer *consumer)
+{
+	bool lost = rd_kafka_assignment_lost(consumer->rk);
+	for (size_t i = 0; i < consumer->pending_count; i++)
+		lost |= consumer->pending[i].lost;
+	give_up_all(consumer, lost);
 	joining_wait(consumer);
 	/* librdkafka does not end while an answer is due, so every event that is still on its way gets one. */
 	answer_pending(consumer);
@@ -284,6 +293,8 @@ void kafka_rebalance_callback(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka
 		.list = rd_kafka_topic_partition_list_copy(list),
 	};
 	consumer->stats.rebalances++;
+	if (rd_kafka_assignment_lost(rk))
+		consumer->away_ms = kafka_now_ms();
 	rd_kafka_queue_yield(consumer->queue); /* a poll that waits for a record ends */
 }
 

@@ -311,8 +311,10 @@ static void ended_badly(struct lane *lane)
 	} else {
 		lane_rollback(lane);
 	}
-	if (out == KAFKA_FATAL)
+	if (out == KAFKA_FATAL) {
+		err.lasting = err.lasting && !kafka_consumer_was_away(lane->consumer);   /* else starting again sorts it out */
 		lane_fail(lane, &err);
+	}
 	kafka_group_destroy(lane->group);
 	lane->group = NULL;
 }

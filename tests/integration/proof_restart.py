@@ -100,7 +100,7 @@ def cases(d, producer):
         resent, newest, last = 0, {}, {}
         for m in input_messages():
             try:
-                identity, updated, fact = truth.recount.read(m.value)
+                identity, updated, fact = truth.recount.read(m.value or b"")
             except truth.recount.Rejected:
                 continue
             response = newest.setdefault((m.topic, m.partition, identity), truth.recount.Response())
