@@ -184,7 +184,7 @@ static bool read_last(struct live *l, int partitions, int64_t last, struct err *
 	return fine;
 }
 
-static bool check_source(const struct config *config, unsigned source, int64_t last, struct err *err)
+static bool check_source(const struct config *config, unsigned source, int64_t last, bool *seen, struct err *err)
 {
 	int partitions = 0;
 	struct live l = {.config = config, .source = source};
@@ -198,9 +198,10 @@ static bool check_source(const struct config *config, unsigned source, int64_t l
 	};
 	if (!kafka_topics_partitions(&config->kafka, &config->sources[source].topic, 1, &partitions, TIMEOUT_MS, err))
 		return false;
+	*seen = partitions > 0;
 	if (partitions <= 0) {
 		printf("%s: %s\n", config->sources[source].topic,
-		       partitions == -1 ? "there is no such topic" : "we have no right to it: the principal needs Describe and Read");
+		       partitions == -1 ? "there is no such topic" : "no right to Describe it; Read is needed too");
 		return true;
 	}
 	l.intake = intake_create(&setup, err);
@@ -221,8 +222,14 @@ static bool check_source(const struct config *config, unsigned source, int64_t l
 
 bool check_live(const struct config *config, int64_t last, struct err *err)
 {
-	for (unsigned i = 0; i < config->sources_count; i++)
-		if (!check_source(config, i, last, err))
+	bool all = true;
+	for (unsigned i = 0; i < config->sources_count; i++) {
+		bool seen = false;
+		if (!check_source(config, i, last, &seen, err))
 			return false;
-	return true;
+		all = all && seen;
+	}
+	if (!all)
+		err_set(err, "an input topic is missing or may not be seen");
+	return all;
 }

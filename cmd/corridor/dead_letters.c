@@ -266,6 +266,10 @@ const struct command command_dead_letters = {
 		"  --limit N         the oldest N of those\n"
 		"  --raw             show: the bytes as they came and nothing else\n"
 		"\n"
+		"list and show need the rights to Read and Describe the dead letters; redrive also to Write and Describe\n"
+		"them, the topics that letters go back to, and the transactional ids of the group (`corridor topics "
+		"--print`).\n"
+		"\n"
 		"Exit code 1: Kafka is out of reach, a right or a topic is missing.\n",
 	.run = dead_letters_run,
 };

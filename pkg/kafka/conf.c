@@ -32,7 +32,14 @@ static void library_log(const rd_kafka_t *rk, int level, const char *facility, c
 	/* Passed-through properties go to all clients; that a consumer has no use for a producer's is no news. */
 	if (strcmp(facility, "CONFWARN") == 0 && strstr(words, "will be ignored by this") != NULL)
 		return;
-	const struct kafka_log_target *target = rd_kafka_opaque(rk);
+	struct kafka_log_target *target = rd_kafka_opaque(rk);
+	/* What a transaction may not do is an error of the next call, which says it in our words; a connection lost at the end is no news. */
+	bool denied = (strcmp(facility, "ADDPARTS") == 0 || strcmp(facility, "TXNERR") == 0) &&
+		      strstr(words, "authorization failed") != NULL;
+	if (denied)
+		kafka_denied_hear(target, words);
+	if (denied || strstr(words, "not attempted") != NULL || atomic_load(&target->closing))
+		level = LOG_DEBUG;
 	enum kafka_log_level ours = level <= LOG_ERR	   ? KAFKA_LOG_ERROR
 				    : level <= LOG_WARNING ? KAFKA_LOG_WARNING
 				    : level <= LOG_INFO	   ? KAFKA_LOG_INFO
@@ -107,23 +114,6 @@ rd_kafka_t *kafka_conf_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, void 
 	rd_kafka_conf_destroy(conf);
 	err_set(err, "Kafka client for %s: %s", brokers, words);
 	return NULL;
-}
-
-const char *kafka_right_missing(rd_kafka_resp_err_t code)
-{
-	switch (code) {
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		return "no right to Read, Write or Describe the topic";
-	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED: return "no right to Read the group";
-	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-		return "no right to Write and Describe the transactional id";
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		return "no right to Create on the cluster (or IdempotentWrite before Kafka 2.8)";
-	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-		return "Kafka does not accept the name or the password (kafka: sasl.*)";
-	default: return NULL;
-	}
 }
 
 void kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *subject, const char *words)

@@ -40,6 +40,7 @@ struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options
 	consumer->topics_count = topics_count;
 	for (size_t i = 0; i < topics_count; i++)
 		consumer->topics[i] = must_copy(topics[i]);
+	consumer->denied = must_array(topics_count + 1, sizeof *consumer->denied);
 	consumer->batch_max = batch_max;
 	consumer->messages = must_array(batch_max, sizeof *consumer->messages);
 	rd_kafka_conf_set_error_cb(conf, on_error);
@@ -120,6 +121,8 @@ struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options,
 	consumer->member = true;
 	consumer->session_ms = spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
 	consumer->events = spec->events;
+	snprintf(consumer->group, sizeof consumer->group, "%s%s%s", options->group,
+		 spec->group_suffix ? "." : "", spec->group_suffix ? spec->group_suffix : "");
 	if (kafka_consumer_subscribe(consumer, err))
 		return consumer;
 	kafka_consumer_close(consumer);
@@ -134,6 +137,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 	if (consumer->rk != NULL) {
 		if (consumer->member)
 			kafka_rebalance_leave(consumer);
+		atomic_store(&consumer->log.closing, true);
 		rd_kafka_queue_destroy(consumer->queue);
 		/*
 		 * Not rd_kafka_consumer_close(): a static member does not leave its group, so all that would do is rebalance callbacks, and
@@ -146,6 +150,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 	for (size_t i = 0; i < consumer->topics_count; i++)
 		free(consumer->topics[i]);
 	free(consumer->topics);
+	free(consumer->denied);
 	free(consumer->messages);
 	free(consumer->parts);
 	pthread_mutex_destroy(&consumer->lock);
@@ -162,8 +167,10 @@ static void event_take(struct kafka_consumer *consumer, const rd_kafka_message_t
 	struct kafka_part *part = kafka_part_find(consumer, topic, message->partition);
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-		if (part != NULL && !part->stale)
+		if (part != NULL && !part->stale) {
 			part->eof = message->offset;
+			consumer->denied[topic] = KAFKA_DENIED_NOTHING;
+		}
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 		if (part != NULL && !part->stale) {
@@ -171,8 +178,14 @@ static void event_take(struct kafka_consumer *consumer, const rd_kafka_message_t
 			consumer->reset_pending = true;
 		}
 		return;
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: consumer->stats.topics_missing = true; break;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		consumer->stats.topics_missing = true;
+		/* fall through */
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		consumer->stats.errors++;
+		kafka_denied_event(consumer, topic, message);
+		return;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: consumer->stats.topics_missing = true; break;
 	default: break;
 	}
 	consumer->stats.errors++;
@@ -218,6 +231,8 @@ static size_t records_fill(struct kafka_consumer *consumer, struct kafka_record 
 			partition = message->partition;
 			topic = kafka_topic_index(consumer, rd_kafka_topic_name(rkt));
 			part = kafka_part_find(consumer, topic, partition);
+			if (part != NULL)
+				consumer->denied[topic] = KAFKA_DENIED_NOTHING;
 		}
 		if (part == NULL || part->stale)
 			continue;
@@ -262,6 +277,7 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 		kafka_rebalance_serve(consumer);
 	if (consumer->reset_pending)
 		kafka_range_serve(consumer);
+	kafka_denied_again(consumer);
 
 	char words[300];
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->rk, words, sizeof words);

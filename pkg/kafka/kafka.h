@@ -190,6 +190,8 @@ struct kafka_consumer_stats {
 	bool topics_missing;           /* a subscribed topic does not exist or may not be read */
 };
 struct kafka_consumer_stats kafka_consumer_stats(const struct kafka_consumer *);
+/* A right that is missing just now, named exactly; it goes on without and tries again. On the thread that polls. */
+bool kafka_consumer_denied(const struct kafka_consumer *, struct err *);
 
 /*
  * The group as it is now: take it before a transaction's first record. NULL with err when we are no member (generation -1, which a broker would
@@ -220,7 +222,7 @@ NODISCARD struct kafka_reader *kafka_reader_open(const struct kafka_options *, c
                                                  struct kafka_read *reads, size_t reads_count, size_t batch_max, int timeout_ms,
                                                  struct err *);
 void kafka_reader_close(struct kafka_reader *);
-/* Like kafka_consumer_poll(); records at or after `until` are not handed out. */
+/* Like kafka_consumer_poll(); records at or after `until` are not handed out. A missing right ends it. */
 NODISCARD enum kafka_poll kafka_reader_poll(struct kafka_reader *, struct kafka_record *out, size_t max, size_t *count, int timeout_ms,
                                             struct err *);
 void kafka_reader_release(struct kafka_reader *);

@@ -30,6 +30,9 @@ long long kafka_conf_record_bytes_max(const struct kafka_options *);   /* of any
 
 struct kafka_log_target {
 	const struct kafka_options *options;
+	atomic_bool closing;
+	atomic_int heard_state;   /* 0 nothing, 1 being written, 2 there */
+	char heard[600];          /* librdkafka's first line about a topic that may not be written */
 };
 void kafka_say(const struct kafka_options *, enum kafka_log_level, const char *format, ...) PRINTF(3, 4);
 
@@ -37,6 +40,8 @@ int64_t kafka_now_ms(void);
 
 /* The right that is missing, for a librdkafka error about authorization; NULL for any other error. */
 const char *kafka_right_missing(rd_kafka_resp_err_t);
+/* The exact one: operation of kind (topic, group, transactional id) name. */
+void kafka_err_right(struct err *, rd_kafka_resp_err_t, const char *operation, const char *kind, const char *name);
 /* "topic 'x': no right to ..." or librdkafka's own words. */
 void kafka_err(struct err *, rd_kafka_resp_err_t, const char *subject, const char *words);
 
@@ -79,6 +84,9 @@ struct kafka_consumer {
 
 	struct kafka_consumer_stats stats;
 	_Atomic bool brokers_down;
+	char group[600];                   /* of a member */
+	unsigned char *denied;             /* enum kafka_denied of each topic, and of the group behind them */
+	int64_t denied_said_ms, denied_again_ms;
 	int64_t said_ms;                   /* when an error line was written last */
 	rd_kafka_resp_err_t said;
 	pthread_mutex_t lock;              /* of rk and queue, against kafka_consumer_wake() */
@@ -118,6 +126,20 @@ void kafka_fenced_note(struct kafka_consumer *);   /* at each poll */
 bool kafka_fenced_serve(struct kafka_consumer *, struct err *);
 
 void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
+
+/* ---- rights ---- */
+
+/* What was refused last, until it is seen to work again. */
+enum kafka_denied { KAFKA_DENIED_NOTHING, KAFKA_DENIED_READ, KAFKA_DENIED_DESCRIBE };
+
+/* i: a topic's index, or the count of topics for the group. Says it, at most once a minute. */
+void kafka_denied_note(struct kafka_consumer *, size_t i, enum kafka_denied);
+void kafka_denied_event(struct kafka_consumer *, size_t topic, const rd_kafka_message_t *);
+void kafka_denied_again(struct kafka_consumer *);   /* tries what may not be read, now and then */
+void kafka_denied_hear(struct kafka_log_target *, const char *words);   /* on any of librdkafka's threads */
+struct kafka_producer;
+/* The right that is missing, exactly; false: it is not known, or another error. offsets: they were being committed. */
+bool kafka_producer_denied(struct kafka_producer *, rd_kafka_resp_err_t, const char *words, bool offsets, struct err *);
 
 /* ---- producer ---- */
 

@@ -9,6 +9,10 @@ static void err_part(struct err *err, const struct kafka_consumer *consumer, uin
 		     int32_t partition, const char *what, rd_kafka_resp_err_t code)
 {
 	char subject[400];
+	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic < consumer->topics_count) {
+		kafka_err_right(err, code, "Describe", "topic", consumer->topics[topic]);
+		return;
+	}
 	snprintf(subject, sizeof subject, "%s [%d]: %s",
 		 topic < consumer->topics_count ? consumer->topics[topic] : "?", partition, what);
 	kafka_err(err, code, subject, NULL);
@@ -140,7 +144,10 @@ bool kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_comm
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return true;
-	kafka_err(err, code, "asking for the committed offsets", NULL);
+	if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+		kafka_err_right(err, code, "Describe", "group", consumer->group);
+	else
+		kafka_err(err, code, "asking for the committed offsets", NULL);
 	return false;
 }
 

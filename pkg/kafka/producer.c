@@ -5,6 +5,8 @@
 
 #include "kafka/kafka_priv.h"
 
+enum { ABORT_MS = 3000 }; /* at the end, when nobody waits for the outcome */
+
 const char *kafka_outcome_name(enum kafka_outcome outcome)
 {
 	static const char *const names[] = {"done", "abort", "unclear", "fatal"};
@@ -138,9 +140,12 @@ static void client_destroy(struct kafka_producer *producer)
 		if (producer->topics[i] != NULL)
 			rd_kafka_topic_destroy(producer->topics[i]);
 	/* Their reports are served now, so that no tag stays without an answer. */
+	atomic_store(&producer->log.closing, true);
 	rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	rd_kafka_poll(producer->rk, 0);
 	rd_kafka_destroy(producer->rk);
+	atomic_store(&producer->log.closing, false);
+	atomic_store(&producer->log.heard_state, 0);
 	producer->rk = NULL;
 	producer->open = false;
 }
@@ -150,7 +155,7 @@ void kafka_producer_close(struct kafka_producer *producer)
 	if (producer == NULL)
 		return;
 	if (producer->open)
-		rd_kafka_error_destroy(rd_kafka_abort_transaction(producer->rk, 3000));
+		rd_kafka_error_destroy(rd_kafka_abort_transaction(producer->rk, ABORT_MS));
 	client_destroy(producer);
 	for (size_t i = 0; i < producer->topics_count; i++)
 		free(producer->names[i]);
@@ -191,16 +196,31 @@ bool kafka_producer_fenced(const struct kafka_producer *producer, rd_kafka_resp_
 			 code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
 }
 
+enum step { STEP_OTHER, STEP_OFFSETS, STEP_COMMIT };
+
+static enum kafka_outcome outcome_judge(struct kafka_producer *producer, const rd_kafka_error_t *error,
+					enum step step)
+{
+	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+	bool surely_not =
+		producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
+	if (kafka_producer_fenced(producer, code) || kafka_right_missing(code) != NULL)
+		return KAFKA_FATAL;
+	if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) &&
+	    (step != STEP_COMMIT || surely_not))
+		return KAFKA_ABORT;
+	return KAFKA_UNCLEAR;
+}
+
 /* Takes the error. A commit whose answer was lost (librdkafka issue 5423) is unclear, whatever librdkafka suggests. */
-static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit,
+static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, enum step step,
 				     const char *what, struct err *err)
 {
 	if (error == NULL)
 		return KAFKA_DONE;
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-	bool surely_not =
-		producer->stats.failed > producer->failed_before || code == RD_KAFKA_RESP_ERR__INCONSISTENT;
-	enum kafka_outcome outcome = KAFKA_UNCLEAR;
+	enum kafka_outcome outcome = outcome_judge(producer, error, step);
+	struct err right = {0};
 	char subject[400];
 	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
 	if (kafka_producer_fenced(producer, code)) {
@@ -208,14 +228,18 @@ static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_e
 			"%s: another instance runs under this name; give each its own kafka.instance (%s)",
 			subject, rd_kafka_error_name(error));
 		err->lasting = true;
-		outcome = KAFKA_FATAL;
+	} else if (kafka_producer_denied(producer, code, rd_kafka_error_string(error), step == STEP_OFFSETS,
+					 &right)) {
+		err_set(err, "%s: %s", what, right.text);
 	} else {
-		if (kafka_right_missing(code) != NULL)
-			outcome = KAFKA_FATAL;
-		else if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) &&
-			 (!commit || surely_not))
-			outcome = KAFKA_ABORT;
 		kafka_err(err, code, subject, rd_kafka_error_string(error));
+	}
+	if (outcome == KAFKA_FATAL && rd_kafka_error_txn_requires_abort(error)) {
+		/* Nobody shall wait for its time-out: an open transaction holds back all who read the topics. If the broker knows of none,
+		 * because nothing may be written at all, it says so. */
+		atomic_store(&producer->log.closing, true);
+		rd_kafka_error_destroy(rd_kafka_abort_transaction(producer->rk, ABORT_MS));
+		producer->open = false;
 	}
 	rd_kafka_error_destroy(error);
 	return outcome;
@@ -234,7 +258,7 @@ enum kafka_outcome kafka_producer_init(struct kafka_producer *producer, int time
 	must(producer->transactional_id[0] != '\0');
 	if (producer->rk == NULL)
 		return kafka_producer_absent(producer, err);
-	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false,
+	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), STEP_OTHER,
 			  "init_transactions", err);
 }
 
@@ -257,7 +281,7 @@ enum kafka_outcome kafka_producer_begin(struct kafka_producer *producer, struct 
 	producer->began_ms = kafka_now_ms();
 	producer->failed_before = producer->stats.failed;
 	enum kafka_outcome outcome =
-		outcome_of(producer, rd_kafka_begin_transaction(producer->rk), false, "begin", err);
+		outcome_of(producer, rd_kafka_begin_transaction(producer->rk), STEP_OTHER, "begin", err);
 	producer->open = outcome == KAFKA_DONE;
 	return outcome;
 }
@@ -284,14 +308,14 @@ enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer,
 	rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(
 		producer->rk, list, kafka_group_metadata(group), timeout_ms);
 	rd_kafka_topic_partition_list_destroy(list);
-	return outcome_of(producer, error, false, "sending offsets to the transaction", err);
+	return outcome_of(producer, error, STEP_OFFSETS, "sending offsets to the transaction", err);
 }
 
 enum kafka_outcome kafka_producer_commit(struct kafka_producer *producer, int timeout_ms, struct err *err)
 {
 	must(producer->open);
 	enum kafka_outcome outcome = outcome_of(
-		producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), true, "commit", err);
+		producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), STEP_COMMIT, "commit", err);
 	producer->open = outcome == KAFKA_ABORT;
 	return outcome;
 }
@@ -306,7 +330,7 @@ enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int tim
 	 */
 	rd_kafka_flush(producer->rk, timeout_ms < 1000 ? timeout_ms : 1000);
 	enum kafka_outcome outcome = outcome_of(
-		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
+		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), STEP_OTHER, "abort", err);
 	producer->open = false;
 	return outcome == KAFKA_ABORT ? KAFKA_UNCLEAR : outcome;
 }

@@ -175,6 +175,8 @@ enum kafka_poll kafka_reader_poll(struct kafka_reader *reader, struct kafka_reco
 		}
 	}
 	*count = kept;
+	if (outcome == KAFKA_POLL_OK && kafka_consumer_denied(reader->consumer, err))
+		outcome = KAFKA_POLL_FATAL;
 	/* The end is known by a record at or behind it, or by having seen the partition's end: aborted records and markers have no record. */
 	for (size_t i = 0; i < reader->reads_count && reader->open_count > 0; i++) {
 		const struct kafka_read *r = &reader->reads[i];

@@ -13,8 +13,8 @@
  * has already taken, without fetching them again (mended in 2.1). So after each rebalance they are sought to where we know we are.
  */
 
-#define LEAVE_WAIT_MS 5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
-#define JOIN_WAIT_MS  2000 /* for a first assignment that may come */
+#define LEAVE_WAIT_MS	5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
+#define JOIN_WAIT_MS	2000 /* for a first assignment that may come */
 #define ASSIGN_AGAIN_MS 100 /* a question that Kafka refuses at once is not asked again without a pause */
 
 /* ---- the partitions that we have ---- */
@@ -215,6 +215,10 @@ static bool starts_decide(struct kafka_consumer *consumer, rd_kafka_topic_partit
 		code = list->elems[i].err;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		struct err err = {0};
+		if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+			kafka_denied_note(consumer, consumer->topics_count, KAFKA_DENIED_DESCRIBE);
+			return false;
+		}
 		kafka_err(&err, code, "asking for the committed offsets", NULL);
 		kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s; trying again", err.text);
 		return false;
@@ -260,6 +264,7 @@ static bool assign(struct kafka_consumer *consumer, const struct kafka_rebalance
 				kafka_say(consumer->log.options, KAFKA_LOG_WARNING, "%s", err.text);
 		}
 		consumer->stats.topics_missing = false;
+		consumer->denied[consumer->topics_count] = KAFKA_DENIED_NOTHING;
 	}
 	free(assigned);
 	return ok;

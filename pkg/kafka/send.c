@@ -87,6 +87,9 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 		outcome = kafka_producer_fenced(producer, fatal) ? KAFKA_FATAL : KAFKA_UNCLEAR;
 		err->lasting = outcome == KAFKA_FATAL;
 		kafka_err(err, fatal, producer->names[message->topic], words);
+	} else if (kafka_producer_denied(producer, rd_kafka_error_code(error), rd_kafka_error_string(error),
+					 false, err)) {
+		outcome = KAFKA_FATAL;
 	} else {
 		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic],
 			  rd_kafka_error_string(error));

@@ -6,6 +6,7 @@
 #include "kafka/kafka_priv.h"
 
 #define BROKER_RECORD_BYTES 1048588 /* max.message.bytes where nobody set it */
+#define SLICE_MS	    1000 /* how often one looks whether Kafka refuses us */
 #define WEEK_MS		    ((int64_t)7 * 24 * 3600 * 1000)
 
 static const char *const suffixes[KAFKA_TOPICS] = {"tallies", "responses", "dead-letters"};
@@ -50,7 +51,20 @@ struct asker {
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue;
 	int64_t deadline_ms;
+	struct err refused; /* the name or the password, or the certificate: asking on would not help */
 };
+
+static void on_error(rd_kafka_t *rk, int code, const char *words, void *opaque)
+{
+	struct asker *asker = opaque;
+	const char *brokers = asker->log.options->brokers;
+	if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		err_set(&asker->refused,
+			"Kafka at %s does not accept the name or the password (kafka: sasl.*): %s", brokers,
+			words);
+	else if (code == RD_KAFKA_RESP_ERR__SSL)
+		err_set(&asker->refused, "Kafka at %s: no TLS connection (kafka: ssl.*): %s", brokers, words);
+}
 
 static bool asker_open(struct asker *asker, const struct kafka_options *options, int timeout_ms,
 		       struct err *err)
@@ -63,6 +77,7 @@ static bool asker_open(struct asker *asker, const struct kafka_options *options,
 	char words[300];
 	must(rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", words, sizeof words) ==
 	     RD_KAFKA_CONF_OK);
+	rd_kafka_conf_set_error_cb(conf, on_error);
 	asker->rk = kafka_conf_client(RD_KAFKA_CONSUMER, conf, asker, options->brokers, err);
 	if (asker->rk == NULL)
 		return false;
@@ -72,6 +87,7 @@ static bool asker_open(struct asker *asker, const struct kafka_options *options,
 
 static void asker_close(struct asker *asker)
 {
+	atomic_store(&asker->log.closing, true);
 	if (asker->queue != NULL)
 		rd_kafka_queue_destroy(asker->queue);
 	if (asker->rk != NULL)
@@ -99,16 +115,29 @@ static rd_kafka_event_t *asker_answer(struct asker *asker, const char *what, str
 static const struct rd_kafka_metadata *asker_metadata(struct asker *asker, struct err *err)
 {
 	const struct rd_kafka_metadata *metadata;
-	rd_kafka_resp_err_t code = rd_kafka_metadata(asker->rk, 1, NULL, &metadata, asker_left_ms(asker));
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return metadata;
+	rd_kafka_resp_err_t code;
+	do {
+		int left_ms = asker_left_ms(asker);
+		code = rd_kafka_metadata(asker->rk, 1, NULL, &metadata,
+					 left_ms < SLICE_MS ? left_ms : SLICE_MS);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			return metadata;
+		rd_kafka_poll(asker->rk, 10); /* serves on_error() */
+	} while (!asker->refused.set && kafka_now_ms() < asker->deadline_ms &&
+		 (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT));
+	if (asker->refused.set) {
+		err_set(err, "%s", asker->refused.text);
+		return NULL;
+	}
 	const char *brokers = asker->log.options->brokers;
 	char subject[400];
 	snprintf(subject, sizeof subject, "asking Kafka at %s for its topics", brokers);
 	if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
 	    code == RD_KAFKA_RESP_ERR__TIMED_OUT)
-		err_set(err, "Kafka at %s does not answer: is it up, and is kafka.brokers right? (%s)", brokers,
-			rd_kafka_err2name(code));
+		err_set(err,
+			"Kafka at %s does not answer: is it up, and are kafka.brokers and security.protocol "
+			"right? (%s)",
+			brokers, rd_kafka_err2name(code));
 	else
 		kafka_err(err, code, subject, NULL);
 	return NULL;
@@ -208,7 +237,7 @@ static rd_kafka_resp_err_t topic_create(struct asker *asker, const char *name, i
 	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
 	    code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
 		err_set(err,
-			"no right to Create topic %s (%s); create it yourself: `corridor topics --print` "
+			"no right to Create topic %s (%s), and it does not exist: `corridor topics --print` "
 			"gives the command and the ACL",
 			name, rd_kafka_err2name(code));
 	else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
@@ -285,10 +314,14 @@ static void topic_check(struct asker *asker, const struct kafka_property *want, 
 					rd_kafka_event_DescribeConfigs_result(event), &n);
 	int64_t topic_max = BROKER_RECORD_BYTES;
 	if (n != 1 || rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		snprintf(state->warning, sizeof state->warning, "its settings can't be checked: %.150s",
-			 err.set  ? err.text
-			 : n == 1 ? rd_kafka_ConfigResource_error_string(resources[0])
-				  : "no answer");
+		bool denied = n == 1 && rd_kafka_ConfigResource_error(resources[0]) ==
+						RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+		snprintf(state->warning, sizeof state->warning,
+			 "topic %s: its settings can't be checked: %.150s", state->name,
+			 denied ? "no right to DescribeConfigs it; `corridor topics --print` lists the ACLs"
+			 : err.set ? err.text
+			 : n == 1  ? rd_kafka_ConfigResource_error_string(resources[0])
+				   : "no answer");
 	} else {
 		const rd_kafka_ConfigEntry_t **have = rd_kafka_ConfigResource_configs(resources[0], &entries);
 		for (size_t i = 0; i < want_count; i++)

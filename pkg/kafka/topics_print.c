@@ -63,5 +63,7 @@ void kafka_topics_print(const struct kafka_options *options, const char *const *
 		     "whoever runs it:\n");
 	for (size_t i = 0; i < inputs_count; i++)
 		fprintf(out, "#   --operation Write --topic '%s'\n", inputs[i]);
-	fprintf(out, "# (IdempotentWrite on the cluster is needed only before Kafka 2.8.)\n");
+	fprintf(out, "# (IdempotentWrite on the cluster is needed only before Kafka 2.8. Where Kafka asks "
+		     "for a name, add "
+		     "--command-config FILE.)\n");
 }

@@ -182,7 +182,10 @@ static void each_second(struct lane *lane)
 	struct kafka_group *group = kafka_consumer_group(lane->consumer, &err);
 	atomic_store(&lane->assigned, group != NULL);
 	kafka_group_destroy(group);
+	err_clear(&err);
+	(void)kafka_consumer_denied(lane->consumer, &err);
 	pthread_mutex_lock(&lane->figures_lock);
+	lane->denied = err;
 	lane->figures = (struct pipeline_figures){lane->counts, lane->commits, lane->aborts, 0, atomic_load(&lane->caught_up)};
 	pthread_mutex_unlock(&lane->figures_lock);
 }

@@ -93,6 +93,11 @@ static void lanes_ready(struct pipeline *p, struct http_reasons *reasons)
 	uint64_t evictions = (uint64_t)metrics_read(p->metrics, METRIC_EVICTIONS, METRIC_ONLY);
 	for (unsigned i = 0; i < p->lanes_count; i++) {
 		struct lane *lane = &p->lanes[i];
+		pthread_mutex_lock(&lane->figures_lock);
+		struct err denied = lane->denied;
+		pthread_mutex_unlock(&lane->figures_lock);
+		if (denied.set)
+			http_not_ready(reasons, "lane %u: %s", i, denied.text);
 		if (!atomic_load(&lane->assigned))
 			http_not_ready(reasons, "lane %u is no member of the consumer group yet", i);
 		if (atomic_load(&lane->refilling))
@@ -122,6 +127,9 @@ static void ready(void *context, struct http_reasons *reasons)
 		publisher_stats(p->publisher, &published, &up);
 		if (!up)
 			http_not_ready(reasons, "Redis is away: windows go on in memory, what readers see is old");
+		struct err denied = {0};
+		if (watcher_denied(p->watcher, &denied))
+			http_not_ready(reasons, "watch: %s", denied.text);
 		if (!watcher_caught_up(p->watcher))
 			http_not_ready(reasons, "the watch reads its log up to the present");
 	}

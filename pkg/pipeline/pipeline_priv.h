@@ -142,6 +142,7 @@ struct lane {
 	uint64_t commits, aborts;
 	pthread_mutex_t figures_lock;
 	struct pipeline_figures figures;         /* a copy for other threads, each second and at the end */
+	struct err denied;                       /* the right that is missing just now; under figures_lock too */
 
 	struct kafka_reader *refill;
 	struct kafka_read *refill_reads;
@@ -240,7 +241,8 @@ struct watcher {
 	bool running, closing;
 	bool redis_away;                  /* noticed while partitions were assigned */
 	bool redis_failed;                /* noticed since partitions were revoked */
-	pthread_mutex_t lock;             /* of closing */
+	pthread_mutex_t lock;             /* of closing and denied */
+	struct err denied;                /* the right that is missing just now */
 	atomic_bool drain, caught_up;
 	int64_t last_second_ns;
 	uint64_t clamped;
@@ -253,6 +255,7 @@ void watcher_drain(struct watcher *);   /* asks it to read to the end, write out
 void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
+bool watcher_denied(struct watcher *, struct err *);   /* a right is missing just now; from any thread */
 
 /* watch_parts.c */
 struct parcel;

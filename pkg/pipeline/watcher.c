@@ -177,6 +177,11 @@ static void each_second(struct watcher *w)
 		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were rebuilt from lacks its beginning",
 			 sum.clamped - w->clamped);
 	w->clamped = sum.clamped;
+	struct err denied = {0};
+	(void)kafka_consumer_denied(w->consumer, &denied);
+	pthread_mutex_lock(&w->lock);
+	w->denied = denied;
+	pthread_mutex_unlock(&w->lock);
 	metrics_put(w->shard, METRIC_SLOTS, METRIC_ONLY, (double)sum.slots);
 	metrics_put(w->shard, METRIC_WINDOW_BYTES, METRIC_ONLY, (double)sum.bytes);
 	metrics_put(w->shard, METRIC_PUBLISH_BACKLOG, METRIC_ONLY, due);
@@ -309,4 +314,12 @@ void watcher_destroy(struct watcher *w)
 bool watcher_caught_up(struct watcher *w)
 {
 	return atomic_load(&w->caught_up);
+}
+
+bool watcher_denied(struct watcher *w, struct err *err)
+{
+	pthread_mutex_lock(&w->lock);
+	*err = w->denied;
+	pthread_mutex_unlock(&w->lock);
+	return err->set;
 }

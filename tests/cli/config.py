@@ -81,7 +81,7 @@ class Check(unittest.TestCase):
     def test_a_kafka_that_is_not_there(self):
         done, _ = check("kafka: {brokers: '127.0.0.1:1'}\nsources: [{topic: a}]\n", "--live")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("Kafka at 127.0.0.1:1 does not answer: is it up, and is kafka.brokers right?", done.stderr)
+        self.assertIn("Kafka at 127.0.0.1:1 does not answer: is it up, and are kafka.brokers and security.protocol right?", done.stderr)
 
     def test_costs_say_what_they_assume(self):
         done, _ = check("sources: [{topic: a}]\n", "--rate", "5000", "--touchpoints", "300")

@@ -7,7 +7,8 @@
 #        tests/kafka/broker.sh stop FOLDER                   ends it and removes the folder
 #        tests/kafka/broker.sh pause|continue|kill FOLDER    SIGSTOP, SIGCONT, SIGKILL
 # Exit code 77: Java, Maven or Maven Central is out of reach; the last line says which.
-# KAFKA_FETCH_S (570), KAFKA_HEAP (512m), KAFKA_SETTINGS (a file of further server properties).
+# KAFKA_FETCH_S (570), KAFKA_HEAP (512m), KAFKA_SETTINGS (a file of further server properties), KAFKA_PROTOCOL (PLAINTEXT; what clients and
+# the broker itself speak), KAFKA_FORMAT (further words for the formatting of its storage: users with their passwords).
 set -euo pipefail
 
 default_version=3.9.1
@@ -58,15 +59,16 @@ print(*[s.getsockname()[1] for s in held])' "$1"
 
 configure()
 {
-	local port=$1 controller=$2
+	local port=$1 controller=$2 protocol=${KAFKA_PROTOCOL:-PLAINTEXT}
 	cat <<-SETTINGS
 		process.roles=broker,controller
 		node.id=1
 		controller.quorum.voters=1@127.0.0.1:$controller
 		controller.listener.names=CONTROLLER
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-		advertised.listeners=PLAINTEXT://127.0.0.1:$port
-		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+		listeners=$protocol://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+		advertised.listeners=$protocol://127.0.0.1:$port
+		listener.security.protocol.map=$protocol:$protocol,CONTROLLER:PLAINTEXT
+		inter.broker.listener.name=$protocol
 		log.dirs=$folder/data
 		auto.create.topics.enable=false
 		offsets.topic.replication.factor=1
@@ -96,7 +98,7 @@ start()
 	configure "$port" "$controller" >"$folder/server.properties"
 	local java=(java -Xmx"${KAFKA_HEAP:-512m}" -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$cache/kafka-$version/*")
 	"${java[@]}" kafka.tools.StorageTool format -t "$(head -c16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c1-22)" \
-		-c "$folder/server.properties" >"$folder/log" 2>&1 || { cat "$folder/log" >&2; return 1; }
+		-c "$folder/server.properties" ${KAFKA_FORMAT:-} >"$folder/log" 2>&1 || { cat "$folder/log" >&2; return 1; }
 	"${java[@]}" kafka.Kafka "$folder/server.properties" >>"$folder/log" 2>&1 &
 	echo $! >"$folder/pid"
 	disown
@@ -144,14 +146,14 @@ with)
 	trap 'stop "${folder:-}"' EXIT
 	trap 'exit 143' TERM INT
 	start ""
-	CORRIDOR_TEST_BROKERS=$bootstrap CORRIDOR_TEST_BROKER_FOLDER=$folder "$@"
+	CORRIDOR_TEST_BROKERS=$bootstrap CORRIDOR_TEST_BROKER_FOLDER=$folder CORRIDOR_TEST_BROKER_VERSION=$version "$@"
 	;;
 stop) stop "$1" ;;
 pause) kill -STOP "$(cat "$1/pid")" ;;
 continue) kill -CONT "$(cat "$1/pid")" ;;
 kill) kill -KILL "$(cat "$1/pid")" ;;
 *)
-	sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
