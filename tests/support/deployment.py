@@ -24,14 +24,15 @@ def broker(command):
 
 
 class Redis:
-    def __init__(self, folder):
+    def __init__(self, folder, *settings):
         self.folder, self.path, self.process, self.socket = folder, os.path.join(folder, "redis.sock"), None, None
+        self.settings = settings
         self.start()
 
     def start(self):
         log = open(os.path.join(self.folder, "redis.log"), "ab")
         self.process = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "no",
-                                         "--dir", self.folder], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                         "--dir", self.folder, *self.settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until = time.monotonic() + 20
         while True:
             try:
@@ -161,16 +162,16 @@ def until(seconds, question, every=0.1):
 class Deployment:
     """A folder, a Redis, and the instances that a test starts. with Deployment(...) as d: everything ends with it."""
 
-    def __init__(self, prefix, sources, **settings):
+    def __init__(self, prefix, sources, redis=(), **settings):
         self.prefix, self.sources, self.settings, self.instances = prefix, sources, settings, {}
         self.folder = tempfile.mkdtemp(prefix="corridor-proof-")
-        self.redis = Redis(self.folder)
+        self.redis = Redis(self.folder, *redis)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *failure):
-        if failure[0]:
+        if failure[0] and not (failure[0] is SystemExit and failure[1].code == 0):
             for instance in self.instances.values():
                 print(f"# --- {instance.name}'s last lines")
                 print("".join("#   " + line + "\n" for line in instance.said(True).splitlines()[-40:]), flush=True)
