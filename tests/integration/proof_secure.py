@@ -18,7 +18,7 @@ RIGHTS = [
     ("group",            "corridor",              "Read",            WAITS),
     ("group",            "corridor",              "Describe",        WAITS),
     ("group",            "corridor.watch",        "Read",            WAITS),
-    ("topic",            "corridor.tallies",      "Read",            WAITS),
+    ("topic",            "corridor.tallies",      "Read",            EXITS),
     ("topic",            "corridor.tallies",      "Write",           EXITS),
     ("topic",            "corridor.tallies",      "Describe",        EXITS),
     ("topic",            "corridor.responses",    "Read",            EXITS),
