@@ -29,8 +29,9 @@ bool kafka_consumer_was_away(const struct kafka_consumer *consumer)
 
 static bool renew(struct kafka_consumer *consumer, struct err *err)
 {
-	rd_kafka_t *old = consumer->rk, *fresh = kafka_conf_client(RD_KAFKA_CONSUMER, rd_kafka_conf_dup(rd_kafka_conf(old)), consumer,
-								   consumer->log.options->brokers, err);
+	rd_kafka_t *old = consumer->rk,
+		   *fresh = kafka_conf_client(RD_KAFKA_CONSUMER, rd_kafka_conf_dup(rd_kafka_conf(old)),
+					      consumer, consumer->log.options->brokers, err);
 	if (fresh == NULL)
 		return false;
 	rd_kafka_poll_set_consumer(fresh);
@@ -48,13 +49,16 @@ static bool renew(struct kafka_consumer *consumer, struct err *err)
 bool kafka_fenced_serve(struct kafka_consumer *consumer, struct err *err)
 {
 	if (!kafka_consumer_was_away(consumer)) {
-		err_set(err, "another instance runs in group %s under the name %s; give each its own kafka.instance",
+		err_set(err,
+			"another instance runs in group %s under the name %s; give each its own "
+			"kafka.instance",
 			consumer->log.options->group, kafka_instance(consumer->log.options));
 		err->lasting = true;
 		return false;
 	}
 	kafka_say(consumer->log.options, KAFKA_LOG_WARNING,
-		  "fenced after our session was lost: the broker may have taken our own request for another's; joining again");
+		  "fenced after our session was lost: the broker may have taken our own request for "
+		  "another's; joining again");
 	kafka_rebalance_lose(consumer);
 	kafka_rebalance_leave(consumer);
 	return renew(consumer, err);

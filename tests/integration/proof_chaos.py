@@ -69,6 +69,11 @@ class Chaos:
         self.pause(0, 3)
         self.d.redis.start()
 
+    def pause_redis(self):
+        self.d.redis.process.send_signal(signal.SIGSTOP)   # longer than the time that it is waited for
+        self.pause(1, 4)
+        self.d.redis.process.send_signal(signal.SIGCONT)
+
     def third(self):
         if "gamma" in self.d.instances and self.d.instances["gamma"].alive():
             self.dice.choice([self.d.instances["gamma"].kill, self.d.instances["gamma"].stop])()
@@ -76,7 +81,7 @@ class Chaos:
             self.d.start("gamma", intake={"lanes": 1})
 
     def go_on(self, seconds):
-        acts = [self.kill, self.kill, self.term, self.stop_broker, self.stop_instance, self.empty_redis, self.kill_redis, self.third, self.kill_all]
+        acts = [self.kill, self.kill, self.term, self.stop_broker, self.stop_instance, self.empty_redis, self.kill_redis, self.pause_redis, self.third, self.kill_all]
         until, queue = time.monotonic() + seconds, []
         self.pause(4, 5)
         while time.monotonic() < until:
@@ -171,12 +176,11 @@ def broker_asleep(producer):
         d.start("alpha")
         d.start("beta")
         d.wait_ready()
-        wind.send_meanwhile(12000, 500)
-        for _ in range(2):
-            time.sleep(3)
-            deployment.broker("pause")
-            time.sleep(13)
-            deployment.broker("continue")
+        wind.send_meanwhile(9000, 500)
+        time.sleep(2)
+        deployment.broker("pause")
+        time.sleep(13)
+        deployment.broker("continue")
         wind.finish()
         time.sleep(3)
         for instance in d.instances.values():
@@ -202,7 +206,7 @@ def same_name(producer, seconds=2):
         d.wait_ready("again")
         time.sleep(seconds)
         sleeper.signal(signal.SIGCONT)
-        ended, until = [], time.monotonic() + 15
+        ended, until = [], time.monotonic() + 12
         while time.monotonic() < until:
             time.sleep(0.2)
             for instance in (sleeper, successor):

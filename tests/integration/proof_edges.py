@@ -27,7 +27,7 @@ def short_windows(producer):
         d.start()
         d.wait_ready()
         looks, began = 0, time.monotonic()
-        while time.monotonic() - began < 60:
+        while time.monotonic() - began < 45:
             wind.send(250 if looks < 4 else 40)   # later ones mostly correct what is there
             d.wait_caught_up(ends)
             words = must_agree_with_kafka(d, reach=reach, windows=windows, steady=3)[1]

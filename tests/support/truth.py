@@ -33,6 +33,19 @@ class Truth:
         row = recount.row(touchpoint, ledger, window, bins[0], bins[1], start, end)
         return {k: v for k, v in row.items() if k not in ("touchpoint", "ledger", "window")}
 
+    def panes(self, touchpoint, ledger, window, now):
+        """{start: [p, q, d]} of the panes of the window and of the one before that hold anything; and from which start on all are certain."""
+        width = recount.window_ms(window) // 60 if window != "today" else 1800000
+        before, _, _ = recount.edges(window, now, self.zones.get(touchpoint, self.zone))
+        out = {}
+        for at, bin_ in self.facts.get((touchpoint, ledger), []):
+            start = (at - before) // width * width + before if window == "today" else at // width * width
+            if start >= before:
+                bins = [0] * 11
+                bins[bin_] = 1
+                out[start] = [a + b for a, b in zip(out.get(start, [0, 0, 0]), recount.three(ledger, bins))]
+        return {start: counts for start, counts in out.items() if any(counts)}, before + (0 if window == "today" else 2 * width)
+
     def rows(self, to):
         """{(touchpoint, ledger, window)} that hold anything at `to`."""
         return {(t, l, w) for t, l in self.facts for w in self.windows if self.row(t, l, w, to)}
@@ -51,9 +64,9 @@ def decoded(name):
     return re.sub(rb"%([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), name).decode()
 
 
-def read_redis(redis, prefix):
+def read_redis(redis, prefix, series=""):
     """{(touchpoint, ledger, window): {field: value}}, [names in the index]."""
-    pattern, cursor, keys = re.compile(rb"%s:\{(.*)\}:(survey|relationship|social|review):([^:]+)" % prefix.encode(), re.S), b"0", set()
+    pattern, cursor, keys = re.compile(rb"%s:\{(.*)\}:(survey|relationship|social|review)%s:([^:]+)" % (prefix.encode(), series.encode()), re.S), b"0", set()
     while True:
         cursor, page = redis.call("SCAN", cursor, "MATCH", f"{prefix}:{{*", "COUNT", 1000)
         keys.update(page)
@@ -95,6 +108,19 @@ def differences(redis, prefix, truth, age_max=30):
     extra = set(index) - {key[0] for key in wanted | truth.rows(second - 15000)}
     if missing or extra:
         problems.append(f"touchpoints: missing {sorted(missing)}, not wanted {sorted(extra)}")
+    return problems
+
+
+def series_differences(redis, prefix, truth):
+    """What is wrong in the series, if they were written after the last feedback came: sentences."""
+    problems, now = [], int(time.time()) * 1000
+    hashes = read_redis(redis, prefix, ":series")[0]
+    for key in {(t, l, w) for t, l in truth.facts for w in truth.windows}:
+        expected, certain = truth.panes(*key, now)
+        found = {int(start): [int(n) for n in counts.split(",")] for start, counts in hashes.get(key, {}).items()}
+        for start in sorted(set(expected) | set(found)):
+            if expected.get(start) != found.get(start) and (start >= certain or start in expected and start in found):
+                problems.append(f"{' / '.join(key)} series at {start}: expected {expected.get(start)}, found {found.get(start)}")
     return problems
 
 
