@@ -14,7 +14,7 @@
  */
 
 #define LEAVE_WAIT_MS	5000 /* for librdkafka's own threads, and an answer of the broker that is on its way */
-#define JOIN_WAIT_MS	2000 /* for a first assignment that may come */
+#define JOIN_WAIT_MS	4500 /* for a first assignment that may come */
 #define ASSIGN_AGAIN_MS 100 /* a question that Kafka refuses at once is not asked again without a pause */
 
 /* ---- the partitions that we have ---- */
