@@ -1,8 +1,10 @@
 #include "kafka/kafka.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "kafka/kafka_priv.h"
 
 /* ---- what librdkafka tells on the polling thread ---- */
@@ -55,6 +57,18 @@ struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options
 	return consumer;
 }
 
+/*
+ * A broker gives a static member that comes back its old assignment, also if it asks for other topics now: those that are gone would be
+ * assigned, new ones not. So a member with other topics is another one; what the old one had is free when its session is over.
+ */
+static uint32_t topics_print(const struct kafka_consumer_spec *spec)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < spec->topics_count; i++)
+		sum += hash_bytes(str_of(spec->topics[i]));
+	return (uint32_t)(sum ^ sum >> 32);
+}
+
 static rd_kafka_conf_t *member_conf(const struct kafka_options *options,
 				    const struct kafka_consumer_spec *spec, struct err *err)
 {
@@ -69,7 +83,8 @@ static rd_kafka_conf_t *member_conf(const struct kafka_options *options,
 	snprintf(text, sizeof text, "%s%s%s", options->group, spec->group_suffix ? "." : "",
 		 spec->group_suffix ? spec->group_suffix : "");
 	bool ok = kafka_conf_put(conf, "group.id", text, err);
-	snprintf(text, sizeof text, "%s-%d", kafka_instance(options), spec->lane);
+	snprintf(text, sizeof text, "%s-%d-%08" PRIx32, kafka_instance(options), spec->lane,
+		 topics_print(spec));
 	static const struct kafka_property fixed[] = {
 		{"partition.assignment.strategy", "cooperative-sticky"},
 		{"isolation.level", "read_committed"},
@@ -119,7 +134,8 @@ struct kafka_consumer *kafka_consumer_open(const struct kafka_options *options,
 	if (consumer == NULL)
 		return NULL;
 	consumer->member = true;
-	consumer->session_ms = spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
+	consumer->session_ms =
+		spec->group_session_timeout_ms ? spec->group_session_timeout_ms : options->session_timeout_ms;
 	consumer->events = spec->events;
 	snprintf(consumer->group, sizeof consumer->group, "%s%s%s", options->group,
 		 spec->group_suffix ? "." : "", spec->group_suffix ? spec->group_suffix : "");

@@ -112,7 +112,7 @@ struct kafka_consumer_events {
 
 struct kafka_consumer_spec {
 	const char *group_suffix;        /* group = GROUP or GROUP.SUFFIX; NULL: none */
-	int lane;                        /* group.instance.id = INSTANCE-LANE */
+	int lane;                        /* group.instance.id = INSTANCE-LANE-TOPICS */
 	const char *const *topics;       /* absent ones are waited for, and said once a minute */
 	size_t topics_count;
 	size_t batch_max;                /* most records of one poll */
