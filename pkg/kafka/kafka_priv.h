@@ -138,8 +138,8 @@ void kafka_denied_event(struct kafka_consumer *, size_t topic, const rd_kafka_me
 void kafka_denied_again(struct kafka_consumer *);   /* tries what may not be read, now and then */
 void kafka_denied_hear(struct kafka_log_target *, const char *words);   /* on any of librdkafka's threads */
 struct kafka_producer;
-/* The right that is missing, exactly; false: it is not known, or another error. offsets: they were being committed. */
-bool kafka_producer_denied(struct kafka_producer *, rd_kafka_resp_err_t, const char *words, bool offsets, struct err *);
+/* The right that is missing, exactly; false: it is not known, or another error. */
+bool kafka_producer_denied(const struct kafka_producer *, rd_kafka_resp_err_t, const char *words, struct err *);
 
 /* ---- producer ---- */
 
@@ -155,6 +155,8 @@ struct kafka_producer {
 	bool open; /* a transaction */
 	int64_t began_ms;
 	uint64_t failed_before; /* stats.failed at begin */
+	const struct kafka_offset *offsets; /* while they are being sent */
+	size_t offsets_count;
 	struct kafka_producer_stats stats;
 };
 

@@ -196,10 +196,8 @@ bool kafka_producer_fenced(const struct kafka_producer *producer, rd_kafka_resp_
 			 code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
 }
 
-enum step { STEP_OTHER, STEP_OFFSETS, STEP_COMMIT };
-
 static enum kafka_outcome outcome_judge(struct kafka_producer *producer, const rd_kafka_error_t *error,
-					enum step step)
+					bool commit)
 {
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 	bool surely_not =
@@ -207,19 +205,19 @@ static enum kafka_outcome outcome_judge(struct kafka_producer *producer, const r
 	if (kafka_producer_fenced(producer, code) || kafka_right_missing(code) != NULL)
 		return KAFKA_FATAL;
 	if (rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error) &&
-	    (step != STEP_COMMIT || surely_not))
+	    (!commit || surely_not))
 		return KAFKA_ABORT;
 	return KAFKA_UNCLEAR;
 }
 
 /* Takes the error. A commit whose answer was lost (librdkafka issue 5423) is unclear, whatever librdkafka suggests. */
-static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, enum step step,
+static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_error_t *error, bool commit,
 				     const char *what, struct err *err)
 {
 	if (error == NULL)
 		return KAFKA_DONE;
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-	enum kafka_outcome outcome = outcome_judge(producer, error, step);
+	enum kafka_outcome outcome = outcome_judge(producer, error, commit);
 	struct err right = {0};
 	char subject[400];
 	snprintf(subject, sizeof subject, "%s (transactional id %s)", what, producer->transactional_id);
@@ -228,8 +226,7 @@ static enum kafka_outcome outcome_of(struct kafka_producer *producer, rd_kafka_e
 			"%s: another instance runs under this name; give each its own kafka.instance (%s)",
 			subject, rd_kafka_error_name(error));
 		err->lasting = true;
-	} else if (kafka_producer_denied(producer, code, rd_kafka_error_string(error), step == STEP_OFFSETS,
-					 &right)) {
+	} else if (kafka_producer_denied(producer, code, rd_kafka_error_string(error), &right)) {
 		err_set(err, "%s: %s", what, right.text);
 	} else {
 		kafka_err(err, code, subject, rd_kafka_error_string(error));
@@ -258,7 +255,7 @@ enum kafka_outcome kafka_producer_init(struct kafka_producer *producer, int time
 	must(producer->transactional_id[0] != '\0');
 	if (producer->rk == NULL)
 		return kafka_producer_absent(producer, err);
-	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), STEP_OTHER,
+	return outcome_of(producer, rd_kafka_init_transactions(producer->rk, timeout_ms), false,
 			  "init_transactions", err);
 }
 
@@ -281,7 +278,7 @@ enum kafka_outcome kafka_producer_begin(struct kafka_producer *producer, struct 
 	producer->began_ms = kafka_now_ms();
 	producer->failed_before = producer->stats.failed;
 	enum kafka_outcome outcome =
-		outcome_of(producer, rd_kafka_begin_transaction(producer->rk), STEP_OTHER, "begin", err);
+		outcome_of(producer, rd_kafka_begin_transaction(producer->rk), false, "begin", err);
 	producer->open = outcome == KAFKA_DONE;
 	return outcome;
 }
@@ -308,14 +305,19 @@ enum kafka_outcome kafka_producer_send_offsets(struct kafka_producer *producer,
 	rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(
 		producer->rk, list, kafka_group_metadata(group), timeout_ms);
 	rd_kafka_topic_partition_list_destroy(list);
-	return outcome_of(producer, error, STEP_OFFSETS, "sending offsets to the transaction", err);
+	producer->offsets = offsets;
+	producer->offsets_count = count;
+	enum kafka_outcome outcome =
+		outcome_of(producer, error, false, "sending offsets to the transaction", err);
+	producer->offsets_count = 0;
+	return outcome;
 }
 
 enum kafka_outcome kafka_producer_commit(struct kafka_producer *producer, int timeout_ms, struct err *err)
 {
 	must(producer->open);
 	enum kafka_outcome outcome = outcome_of(
-		producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), STEP_COMMIT, "commit", err);
+		producer, rd_kafka_commit_transaction(producer->rk, timeout_ms), true, "commit", err);
 	producer->open = outcome == KAFKA_ABORT;
 	return outcome;
 }
@@ -330,7 +332,7 @@ enum kafka_outcome kafka_producer_abort(struct kafka_producer *producer, int tim
 	 */
 	rd_kafka_flush(producer->rk, timeout_ms < 1000 ? timeout_ms : 1000);
 	enum kafka_outcome outcome = outcome_of(
-		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), STEP_OTHER, "abort", err);
+		producer, rd_kafka_abort_transaction(producer->rk, timeout_ms), false, "abort", err);
 	producer->open = false;
 	return outcome == KAFKA_ABORT ? KAFKA_UNCLEAR : outcome;
 }

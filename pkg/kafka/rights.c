@@ -119,19 +119,25 @@ void kafka_denied_hear(struct kafka_log_target *target, const char *words)
 	atomic_store(&target->heard_state, 2);
 }
 
-/* The longest of our topics that the words name. */
+static void longer(const char **found, const char *words, const char *name)
+{
+	if (strstr(words, name) != NULL && (*found == NULL || strlen(name) > strlen(*found)))
+		*found = name;
+}
+
+/* The longest of our topics that the words name; of those whose offsets are being committed, if there are any. */
 static const char *topic_named(const struct kafka_producer *producer, const char *words)
 {
 	const char *found = NULL;
-	for (size_t i = 0; i < producer->topics_count; i++)
-		if (strstr(words, producer->names[i]) != NULL &&
-		    (found == NULL || strlen(producer->names[i]) > strlen(found)))
-			found = producer->names[i];
+	for (size_t i = 0; i < producer->offsets_count; i++)
+		longer(&found, words, producer->offsets[i].topic);
+	for (size_t i = 0; producer->offsets_count == 0 && i < producer->topics_count; i++)
+		longer(&found, words, producer->names[i]);
 	return found;
 }
 
-bool kafka_producer_denied(struct kafka_producer *producer, rd_kafka_resp_err_t code, const char *words,
-			   bool offsets, struct err *err)
+bool kafka_producer_denied(const struct kafka_producer *producer, rd_kafka_resp_err_t code, const char *words,
+			   struct err *err)
 {
 	bool heard = atomic_load(&producer->log.heard_state) == 2;
 	const char *topic = topic_named(producer, words);
@@ -147,12 +153,10 @@ bool kafka_producer_denied(struct kafka_producer *producer, rd_kafka_resp_err_t 
 				"transactional id", producer->transactional_id);
 		return true;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		if (offsets)
-			kafka_err_right(err, code, "Read",
-					"an input topic:", "its offset was to be committed");
-		else if (topic != NULL)
-			kafka_err_right(err, code, "Write", "topic", topic);
-		return offsets || topic != NULL;
+		if (topic != NULL)
+			kafka_err_right(err, code, producer->offsets_count > 0 ? "Read" : "Write", "topic",
+					topic);
+		return topic != NULL;
 	case RD_KAFKA_RESP_ERR__STATE: /* what was heard came in the middle of the transaction */
 		if (heard && topic != NULL)
 			kafka_err_right(err, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", "topic",

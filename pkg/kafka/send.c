@@ -5,7 +5,7 @@
 /* For room in a full queue: within a transaction half of its time-out, else as long as a message may take (delivery.timeout.ms). */
 #define SEND_WAIT_MS	   5000
 #define SEND_WAIT_PLAIN_MS 60000
-#define HEADERS_MAX  64
+#define HEADERS_MAX	   64
 
 static rd_kafka_headers_t *headers_create(const struct kafka_message *message)
 {
@@ -64,7 +64,8 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 		return kafka_producer_absent(producer, err);
 	if (!topic_ready(producer, message->topic, err))
 		return KAFKA_FATAL;
-	int64_t deadline_ms = kafka_now_ms() + (producer->transactional_id[0] ? SEND_WAIT_MS : SEND_WAIT_PLAIN_MS);
+	int64_t deadline_ms =
+		kafka_now_ms() + (producer->transactional_id[0] ? SEND_WAIT_MS : SEND_WAIT_PLAIN_MS);
 	rd_kafka_headers_t *headers = headers_create(message);
 	rd_kafka_error_t *error;
 	while ((error = produce(producer, message, headers)) != NULL) {
@@ -88,7 +89,7 @@ enum kafka_outcome kafka_producer_send(struct kafka_producer *producer, const st
 		err->lasting = outcome == KAFKA_FATAL;
 		kafka_err(err, fatal, producer->names[message->topic], words);
 	} else if (kafka_producer_denied(producer, rd_kafka_error_code(error), rd_kafka_error_string(error),
-					 false, err)) {
+					 err)) {
 		outcome = KAFKA_FATAL;
 	} else {
 		kafka_err(err, rd_kafka_error_code(error), producer->names[message->topic],
