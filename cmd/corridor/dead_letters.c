@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "dead_letters_json.h"
 #include "deadletter/deadletter.h"
 #include "feedback/feedback.h"
 #include "terminal/terminal.h"
@@ -15,7 +16,7 @@
 struct job {
 	const char *verb, *config_path;
 	struct deadletter_filter filter;
-	bool raw_only;
+	bool raw_only, json;
 	uint64_t printed;
 	struct terminal_progress progress;
 	struct config *config;
@@ -51,6 +52,11 @@ static void list_letter(void *context, const struct deadletter *letter)
 {
 	struct job *job = context;
 	char name[48];
+	job->printed++;
+	if (job->json) {
+		dead_letter_json(stdout, letter);
+		return;
+	}
 	snprintf(name, sizeof name, "%" PRId32 ":%" PRId64, letter->partition, letter->offset);
 	printf("%-12s ", name);
 	print_time(letter->written_ms);
@@ -60,7 +66,6 @@ static void list_letter(void *context, const struct deadletter *letter)
 	       letter->redriven ? "  sent back" : "");
 	print_bytes(letter->raw, 60, true);
 	putchar('\n');
-	job->printed++;
 }
 
 static void show_letter(void *context, const struct deadletter *letter)
@@ -178,6 +183,7 @@ static int arguments_read(struct job *job, int argc, char **argv)
 		{"since", required_argument, NULL, 's'},
 		{"limit", required_argument, NULL, 'l'},
 		{"raw", no_argument, NULL, 'w'},
+		{"format", required_argument, NULL, 'f'},
 		{0},
 	};
 	int c;
@@ -187,6 +193,11 @@ static int arguments_read(struct job *job, int argc, char **argv)
 		case 'r': job->filter.reason = optarg; break;
 		case 't': job->filter.topic = optarg; break;
 		case 'w': job->raw_only = true; break;
+		case 'f':
+			job->json = strcmp(optarg, "json") == 0;
+			if (!job->json && strcmp(optarg, "text") != 0)
+				return command_usage(&command_dead_letters, "--format is text or json, not '%s'", optarg);
+			break;
 		case 's':
 			if (!since_read(optarg, &job->filter.since_ms))
 				return command_usage(&command_dead_letters,
@@ -214,6 +225,10 @@ static int arguments_read(struct job *job, int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage(&command_dead_letters, "what is '%s'?", argv[optind]);
+	if (job->raw_only && strcmp(job->verb, "show") != 0)
+		return command_usage(&command_dead_letters, "--raw belongs to show");
+	if (job->json && strcmp(job->verb, "list") != 0)
+		return command_usage(&command_dead_letters, "--format belongs to list");
 	if (job->config_path == NULL)
 		return command_usage(&command_dead_letters, "--config FILE is missing");
 	return EXIT_FINE;
@@ -248,7 +263,7 @@ static int dead_letters_run(int argc, char **argv)
 const struct command command_dead_letters = {
 	.name = "dead-letters",
 	.summary = "list and show what was rejected, and send it back to its topic",
-	.help = "usage: corridor dead-letters list --config FILE [FILTER]...\n"
+	.help = "usage: corridor dead-letters list --config FILE [FILTER]... [--format json]\n"
 		"       corridor dead-letters show PARTITION:OFFSET --config FILE [--raw]\n"
 		"       corridor dead-letters redrive --config FILE [FILTER]...\n"
 		"\n"
@@ -264,6 +279,9 @@ const struct command command_dead_letters = {
 		"  --topic NAME      only from this topic\n"
 		"  --since TIME      only written since: 2h ago, or 2026-01-05T09:30:00Z\n"
 		"  --limit N         the oldest N of those\n"
+		"  --format json     list: one object a line: letter, time, topic, partition, offset, reason, sentence, key, "
+		"bytes,\n"
+		"                    cut, sent_back\n"
 		"  --raw             show: the bytes as they came and nothing else\n"
 		"\n"
 		"list and show need the rights to Read and Describe the dead letters; redrive also to Write and Describe\n"
