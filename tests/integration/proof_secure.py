@@ -7,7 +7,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import deployment, kafka_client, secure_kafka
 
 deployment.need_broker()
-TOPIC = "feedback"
+TOPIC, LATER = "feedback", "later"
 USERS = os.path.join(deployment.ROOT, "deploy/redis/users.conf")
 EXITS, WAITS = 1, None   # what the program does without a right: end with that code, or go on, say so and not be ready
 
@@ -33,6 +33,7 @@ class Case:
     def __init__(self, kafka, d):
         self.kafka, self.d, self.sent = kafka, d, 0
         self.one = d.instances["one"] = deployment.Instance(d.folder, "one", d.yaml("one"))
+        self.both = deployment.Instance(d.folder, "both", d.yaml("both", sources=[{"topic": TOPIC}, {"topic": LATER}]))
 
     def corridor(self, *words, config=None):
         """(exit code, standard output, standard error), and quick."""
@@ -69,9 +70,9 @@ class Case:
 
     def printed_rights(self):
         """the commands and ACLs that corridor topics --print prints, and no other, let it run: from Kafka over TLS into a Redis with users"""
-        code, out, error = self.corridor("topics", "--print", "--principal", "User:corridor")
+        code, out, error = self.corridor("topics", "--print", "--principal", "User:corridor", config=self.both)
         lines = [line for line in out.splitlines() if line and not line.startswith("#")]
-        assert code == 0 and len(lines) == 7, (code, out, error)
+        assert code == 0 and len(lines) == 8, (code, out, error)
         self.kafka.tools(lines)
         code, out, error = self.corridor("topics", "--check")
         assert code == 0 and out.count(" fine") == 3, (code, out, error)
@@ -157,13 +158,25 @@ class Case:
         self.one.start()
         self.d.wait_ready()
         self.all_counted()
+        self.stop()
+        with self.kafka.without("topic", LATER, "Read"):   # where the group begins is committed at once
+            code, _, error = self.corridor("run", config=self.both)
+            assert code == 1 and f"no right to Read topic {LATER};" in error.splitlines()[-1], (code, error)
+        self.one.start()
+        self.d.wait_ready()
+        self.all_counted()
         return f"{len(RIGHTS)} rights"
 
     def taken_away(self):
         """a right that is taken away while it runs, and given back: named, not ready, and it goes on by itself"""
         with self.kafka.without("topic", TOPIC, "Read"):
+            words = f"no right to Read topic {TOPIC}"
             self.send(3)
-            assert deployment.until(20, lambda: f"no right to Read topic {TOPIC}" in self.one.get("/readyz")[1]), self.one.said()
+            assert deployment.until(20, lambda: words in self.one.get("/readyz")[1] or not self.one.alive()), self.one.said()
+            if not self.one.alive():   # something read was just being committed
+                assert self.one.process.returncode == 1 and words in self.one.said().splitlines()[-1], self.one.said()
+                self.one.start()
+                assert deployment.until(20, lambda: words in self.one.get("/readyz")[1]), self.one.said()
         self.d.wait_ready()
         self.all_counted()
         with self.kafka.without("topic", "corridor.tallies", "Write"):
@@ -189,6 +202,7 @@ def main():
     with secure_kafka.SecureKafka() as kafka:
         deployment.BROKERS = kafka.brokers
         kafka.admin.create_topic(TOPIC, 2)
+        kafka.admin.create_topic(LATER, 1)
         with deployment.Deployment("corridor", [{"topic": TOPIC}], redis=["--include", USERS], kafka={**kafka.settings(), "shards": 2},
                                    intake={"lanes": 1}) as d:
             d.settings["redis"] = {"url": f"unix://corridor:change-me-program@{d.redis.path}?db=0"}
