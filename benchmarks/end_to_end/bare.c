@@ -105,7 +105,8 @@ int main(int argc, char **argv)
 		}
 	}
 	double wall = wall_s() - began_s;
-	printf("{\"messages\":%lld,\"bytes\":%lld,\"cpu_s\":%.4f,\"wall_s\":%.4f}\n", messages, bytes, cpu_s(), wall);
+	printf("{\"messages\":%lld,\"bytes\":%lld,\"cpu_s\":%.4f,\"wall_s\":%.4f}\n", messages, bytes,
+	       cpu_s(), wall);
 	rd_kafka_consumer_close(client);
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_destroy(client);

@@ -19,14 +19,15 @@
 
 enum {
 	COMMIT = 50000,
-	LOT = 4 * COMMIT,           /* made at a time: 60 MB, so that messages are not in the cache when they are read */
+	LOT = 4 *
+	      COMMIT, /* made at a time: 60 MB, so that messages are not in the cache when they are read */
 	WARM_UP = 20 * COMMIT,
 	EVENT_TIME_S = 240,
-	SHARDS = 16,                /* as configured without a word */
+	SHARDS = 16, /* as configured without a word */
 	LOTS_MAX = 1000,
-	KNOWN = 3500000             /* responses in the table at the start: more than the 3.4 M at which it grows for the last time */
+	KNOWN = 3500000 /* responses in the table at the start: more than the 3.4 M at which it grows for the last time */
 };
-#define TABLE_MAX 6800000         /* more than 2,300,000 MESSAGES fill it: then the oldest have to go */
+#define TABLE_MAX 6800000 /* more than 2,300,000 MESSAGES fill it: then the oldest have to go */
 
 /* ---- allocations ---- */
 
@@ -63,8 +64,17 @@ void *aligned_alloc(size_t alignment, size_t bytes)
 
 /* ---- a clock that knows what it has measured ---- */
 
-enum part { TAKE, TALLIES, JOURNAL, SETTLE, WATCH, DECODE, PARTS };   /* DECODE is part of TAKE, measured by itself */
-static const char *const part_names[PARTS] = {"take", "write_tallies", "write_journal", "settle", "watch", "decode"};
+enum part {
+	TAKE,
+	TALLIES,
+	JOURNAL,
+	SETTLE,
+	WATCH,
+	DECODE,
+	PARTS
+}; /* DECODE is part of TAKE, measured by itself */
+static const char *const part_names[PARTS] = {"take",	"write_tallies", "write_journal",
+					      "settle", "watch",	 "decode"};
 
 struct spent {
 	double ns[PARTS];
@@ -83,11 +93,11 @@ struct bench {
 	struct feedback_decoder *decoder;
 	struct intake *intake;
 	struct bundle_writer *writer;
-	struct watch *watches[SHARDS];   /* NULL: without the second stage */
+	struct watch *watches[SHARDS]; /* NULL: without the second stage */
 	struct zone *zone;
 	unsigned slot;
 	char *texts;
-	struct intake_record *records;   /* of a lot */
+	struct intake_record *records; /* of a lot */
 	int64_t *arrives_ms;
 	int64_t now_ms, offset;
 	struct intake_counts counts;
@@ -95,9 +105,9 @@ struct bench {
 	enum part current;
 	double since_ns;
 	uint64_t since_allocations;
-	struct spent spent;              /* in this lot */
+	struct spent spent; /* in this lot */
 	unsigned lots;
-	double ns[PARTS][LOTS_MAX];      /* per message */
+	double ns[PARTS][LOTS_MAX]; /* per message */
 	uint64_t allocated[PARTS];
 };
 
@@ -147,7 +157,8 @@ static void commit(struct bench *b)
 	struct bundle_head head = {.shards = SHARDS, .clock_ms = b->now_ms, .instance = STR("bench")};
 	unsigned slot;
 	from_here(b, TALLIES);
-	must(bundle_write(b->writer, &head, intake_names(b->intake), intake_tally(b->intake), true, emit_tally, b));
+	must(bundle_write(b->writer, &head, intake_names(b->intake), intake_tally(b->intake), true,
+			  emit_tally, b));
 	now_at(b, JOURNAL);
 	bundle_journal_begin(b->writer, b->now_ms, 1);
 	for (unsigned i = 0; i < intake_journal(b->intake); i++)
@@ -164,7 +175,8 @@ static void take(struct bench *b, unsigned from, unsigned count)
 	from_here(b, TAKE);
 	for (unsigned i = from; i < from + count; i += INTAKE_BATCH) {
 		unsigned n = from + count - i < INTAKE_BATCH ? from + count - i : INTAKE_BATCH;
-		struct intake_clock clock = {.now_ms = b->arrives_ms[i], .future_after_ms = b->arrives_ms[i] + 60000,
+		struct intake_clock clock = {.now_ms = b->arrives_ms[i],
+					     .future_after_ms = b->arrives_ms[i] + 60000,
 					     .leave_out_after_ms = INT64_MAX};
 		must(intake_room(b->intake, n));
 		intake_take(b->intake, &b->records[i], n, &clock);
@@ -244,9 +256,11 @@ static void fill_table(struct bench *b)
 	uint32_t now_s = (uint32_t)(FEED_START_MS / 1000);
 	for (uint64_t i = 0; i < KNOWN; i += PER_MESSAGE) {
 		for (unsigned k = 0; k < PER_MESSAGE; k++)
-			entries[k] = (struct response_entry){.key = {mix(i + k), mix(i + k + (UINT64_C(1) << 40))},
-							     .updated_ms = RESPONSE_NO_VERSION, .seen = now_s,
-							     .fact = {0, now_s, LEDGER_SURVEY, 9}};
+			entries[k] =
+				(struct response_entry){.key = {mix(i + k), mix(i + k + (UINT64_C(1) << 40))},
+							.updated_ms = RESPONSE_NO_VERSION,
+							.seen = now_s,
+							.fact = {0, now_s, LEDGER_SURVEY, 9}};
 		struct bundle_journal journal = {FEED_START_MS, 1, 1, &name, PER_MESSAGE, entries};
 		intake_refill(b->intake, b->slot, FEED_START_MS, &journal);
 	}
@@ -256,7 +270,9 @@ static struct watch *open_watch(const struct zone *zone, int64_t touchpoints)
 {
 	static const char *const names[] = {"5m", "1h", "24h", "7d", "today"};
 	struct watch_setup setup = {.options = {.refresh_ms = 10000, .checkpoint_ms = 30000, .cpu_max = 1},
-				    .windows.count = 5, .touchpoints_max = (uint32_t)touchpoints, .zone = zone};
+				    .windows.count = 5,
+				    .touchpoints_max = (uint32_t)touchpoints,
+				    .zone = zone};
 	struct err err = {0};
 	for (unsigned i = 0; i < setup.windows.count; i++)
 		must(window_spec_parse(str_of(names[i]), &setup.windows.specs[i], &err));
@@ -280,9 +296,11 @@ static void set_up(struct bench *b, uint64_t messages, int64_t touchpoints, bool
 	memset(feed.mix, 0, sizeof feed.mix);
 	feed.mix[LEDGER_SURVEY] = 1;
 	feed.late = feed.malformed = feed.deletions = 0;
-	*b = (struct bench){.feed = feed_create(&feed, &err), .decoder = feedback_create(&source.mapping, &err),
+	*b = (struct bench){.feed = feed_create(&feed, &err),
+			    .decoder = feedback_create(&source.mapping, &err),
 			    .intake = intake_create(&setup, &err),
-			    .writer = bundle_writer_create(intake_names_max(&setup.options)), .zone = zone_open("UTC", &err)};
+			    .writer = bundle_writer_create(intake_names_max(&setup.options)),
+			    .zone = zone_open("UTC", &err)};
 	must(b->feed && b->decoder && b->intake && b->zone);
 	b->texts = must_alloc(LOT * 512UL);
 	b->records = must_array(LOT, sizeof *b->records);
@@ -318,7 +336,8 @@ static int by_size(const void *a, const void *b)
 static void print(struct bench *b, const char *name, unsigned parts, bool json, const char *end)
 {
 	double all = 0, part[PARTS], n = (double)b->messages;
-	uint64_t own = b->allocated[TAKE] + b->allocated[TALLIES] + b->allocated[JOURNAL] + b->allocated[SETTLE];
+	uint64_t own =
+		b->allocated[TAKE] + b->allocated[TALLIES] + b->allocated[JOURNAL] + b->allocated[SETTLE];
 	for (unsigned i = 0; i < PARTS; i++) {
 		qsort(b->ns[i], b->lots, sizeof *b->ns[i], by_size);
 		part[i] = b->ns[i][b->lots / 2];
@@ -330,12 +349,15 @@ static void print(struct bench *b, const char *name, unsigned parts, bool json, 
 	for (unsigned i = 0; i < PARTS; i++)
 		if (i < parts || i == DECODE)
 			printf(json ? ",\"%s_ns\":%.1f" : "  %-14s %7.1f ns\n", part_names[i], part[i]);
-	printf(json ? ",\"bytes_per_message\":%.1f,\"tally_bytes_per_message\":%.2f,\"journal_bytes_per_message\":%.2f"
+	printf(json ? ",\"bytes_per_message\":%.1f,\"tally_bytes_per_message\":%.2f,\"journal_bytes_per_"
+		      "message\":%.2f"
 		    : "  bytes of a message %.1f, of it in the tallies %.2f and the journal %.2f\n",
 	       (double)b->bytes / n, (double)b->bundle_bytes / n, (double)b->journal_bytes / n);
-	printf(json ? ",\"allocations_per_message\":%.9g" : "  allocations per message %.9g\n", (double)own / n);
+	printf(json ? ",\"allocations_per_message\":%.9g" : "  allocations per message %.9g\n",
+	       (double)own / n);
 	if (parts > WATCH)
-		printf(json ? ",\"watch_allocations_per_message\":%.9g" : "  of the watch %.9g\n", (double)b->allocated[WATCH] / n);
+		printf(json ? ",\"watch_allocations_per_message\":%.9g" : "  of the watch %.9g\n",
+		       (double)b->allocated[WATCH] / n);
 	printf("%s", json ? end : "");
 }
 
@@ -357,8 +379,10 @@ int main(int argc, char **argv)
 		drive(&b, WARM_UP);
 		uint64_t before = b.counts.consumed;
 		drive(&b, numbers[0]);
-		must(b.counts.consumed - before == b.messages && b.lots > 0 && b.counts.rejected[FEEDBACK_LATE] == 0);
-		print(&b, watched ? "with_watch" : "alone", watched ? WATCH + 1 : WATCH, json, watched ? "}}\n" : "},");
+		must(b.counts.consumed - before == b.messages && b.lots > 0 &&
+		     b.counts.rejected[FEEDBACK_LATE] == 0);
+		print(&b, watched ? "with_watch" : "alone", watched ? WATCH + 1 : WATCH, json,
+		      watched ? "}}\n" : "},");
 		tear_down(&b);
 	}
 	return 0;

@@ -19,7 +19,7 @@ enum { SAMPLE = 16, WARM_UP_S = 3, TICKS_A_SECOND = 1000, LOOK_EVERY_TICKS = 2, 
 
 struct watched {
 	char key[128];
-	int64_t *sent_us;   /* of the k-th response */
+	int64_t *sent_us; /* of the k-th response */
 	size_t sent, seen;
 };
 
@@ -29,7 +29,7 @@ struct run {
 	redisContext *redis;
 	long rate, touchpoints, seconds;
 	int64_t began_us;
-	uint64_t next;   /* number of the next response; its touchpoint is next % touchpoints */
+	uint64_t next; /* number of the next response; its touchpoint is next % touchpoints */
 	struct watched watched[SAMPLE];
 	int64_t *waited_us;
 	size_t waited, looks;
@@ -60,15 +60,18 @@ static void send_one(struct run *run)
 	char value[512], key[32];
 	long touchpoint = (long)(run->next % (uint64_t)run->touchpoints);
 	int64_t now = now_us();
-	int key_len = snprintf(key, sizeof key, "l-%lld-%llu", (long long)run->began_us, (unsigned long long)run->next);
-	int len = snprintf(value, sizeof value,
-			   "{\"id\":\"%s\",\"time\":%lld,\"kind\":\"survey\",\"touchpoint\":\"latency-%ld\",\"score\":%d,"
-			   "\"comment\":\"The queue at the counter was short and the clerk was kind to my mother\","
-			   "\"customer\":\"c-%llu\",\"dims\":{\"store\":\"s-%ld\",\"channel\":\"web\"}}",
-			   key, (long long)(now / 1000), touchpoint, (int)(run->next % 11), (unsigned long long)run->next,
-			   touchpoint % 97);
-	while (rd_kafka_produce(run->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, (size_t)len, key,
-				(size_t)key_len, NULL) != 0)
+	int key_len = snprintf(key, sizeof key, "l-%lld-%llu", (long long)run->began_us,
+			       (unsigned long long)run->next);
+	int len = snprintf(
+		value, sizeof value,
+		"{\"id\":\"%s\",\"time\":%lld,\"kind\":\"survey\",\"touchpoint\":\"latency-%ld\",\"score\":%"
+		"d,"
+		"\"comment\":\"The queue at the counter was short and the clerk was kind to my mother\","
+		"\"customer\":\"c-%llu\",\"dims\":{\"store\":\"s-%ld\",\"channel\":\"web\"}}",
+		key, (long long)(now / 1000), touchpoint, (int)(run->next % 11),
+		(unsigned long long)run->next, touchpoint % 97);
+	while (rd_kafka_produce(run->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, (size_t)len,
+				key, (size_t)key_len, NULL) != 0)
 		rd_kafka_poll(run->producer, 1);
 	struct watched *watched = watched_of(run, touchpoint);
 	if (watched != NULL)
@@ -105,7 +108,8 @@ static void set_up(struct run *run, char **argv)
 {
 	char why[512];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	const char *ours[][2] = {{"bootstrap.servers", argv[1]}, {"compression.type", "lz4"}, {"linger.ms", "5"}};
+	const char *ours[][2] = {
+		{"bootstrap.servers", argv[1]}, {"compression.type", "lz4"}, {"linger.ms", "5"}};
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (rd_kafka_conf_set(conf, ours[i][0], ours[i][1], why, sizeof why) != RD_KAFKA_CONF_OK)
 			die(ours[i][0], why);
@@ -131,7 +135,8 @@ static void drive(struct run *run)
 	run->began_us = now_us();
 	for (int64_t tick = 0; tick < (run->seconds + DRAIN_S) * TICKS_A_SECOND; tick++) {
 		if (tick < run->seconds * TICKS_A_SECOND)
-			for (uint64_t until = (uint64_t)((tick + 1) * run->rate / TICKS_A_SECOND); run->next < until;)
+			for (uint64_t until = (uint64_t)((tick + 1) * run->rate / TICKS_A_SECOND);
+			     run->next < until;)
 				send_one(run);
 		rd_kafka_poll(run->producer, 0);
 		if (tick % LOOK_EVERY_TICKS == 0)
@@ -145,7 +150,8 @@ static void drive(struct run *run)
 int main(int argc, char **argv)
 {
 	if (argc < 6) {
-		fputs("usage: latency BROKERS TOPIC REDIS-SOCKET PREFIX SECONDS [RATE [TOUCHPOINTS]]\n", stderr);
+		fputs("usage: latency BROKERS TOPIC REDIS-SOCKET PREFIX SECONDS [RATE [TOUCHPOINTS]]\n",
+		      stderr);
 		return 2;
 	}
 	static struct run run;
@@ -163,9 +169,11 @@ int main(int argc, char **argv)
 	}
 	qsort(run.waited_us, run.waited, sizeof *run.waited_us, by_size);
 	double last = run.waited ? (double)run.waited : 1;
-	printf("{\"responses\":%llu,\"timed\":%zu,\"never_seen\":%zu,\"looks\":%zu,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f}\n",
+	printf("{\"responses\":%llu,\"timed\":%zu,\"never_seen\":%zu,\"looks\":%zu,\"p50_ms\":%.1f,\"p99_"
+	       "ms\":%.1f,\"max_ms\":%.1f}\n",
 	       (unsigned long long)run.next, run.waited, sent - seen, run.looks,
-	       (double)run.waited_us[(size_t)(last * 0.5)] / 1e3, (double)run.waited_us[(size_t)(last * 0.99)] / 1e3,
+	       (double)run.waited_us[(size_t)(last * 0.5)] / 1e3,
+	       (double)run.waited_us[(size_t)(last * 0.99)] / 1e3,
 	       (double)run.waited_us[(size_t)(last - 1)] / 1e3);
 	rd_kafka_flush(run.producer, 5000);
 	return run.waited > 0 && sent == seen ? 0 : 1;

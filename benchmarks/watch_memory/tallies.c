@@ -34,7 +34,7 @@ struct work {
 	struct names *names;
 	struct tally *tally;
 	struct bundle_writer *writer;
-	uint32_t *rest;      /* of the pane under way: by touchpoint and bin, what later lots bring */
+	uint32_t *rest; /* of the pane under way: by touchpoint and bin, what later lots bring */
 	uint64_t responses, cells, bytes;
 };
 
@@ -203,7 +203,8 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	bool live = argc > 2 && strcmp(argv[2], "live") == 0;
 	if (argc != (live ? 6 : 5)) {
-		fputs("usage: watch_memory BROKERS history|live TOUCHPOINTS RESPONSES-A-SECOND [SECONDS]\n", stderr);
+		fputs("usage: watch_memory BROKERS history|live TOUCHPOINTS RESPONSES-A-SECOND [SECONDS]\n",
+		      stderr);
 		return 2;
 	}
 	w.per_s = atof(argv[4]);
@@ -215,7 +216,8 @@ int main(int argc, char **argv)
 		write_history(&w);
 	if (kafka_producer_flush(w.producer, 60000, &err) != KAFKA_DONE)
 		die(&err);
-	printf("{\"responses\":%" PRIu64 ",\"cells\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", w.responses, w.cells, w.bytes);
+	printf("{\"responses\":%" PRIu64 ",\"cells\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", w.responses,
+	       w.cells, w.bytes);
 	kafka_producer_close(w.producer);
 	tally_destroy(w.tally);
 	bundle_writer_destroy(w.writer);

@@ -38,12 +38,9 @@ static int check(const char *path, const struct config_load_assumed *assumed, in
 static int check_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"rate", required_argument, NULL, 'r'},
-		{"touchpoints", required_argument, NULL, 't'},
-		{"live", no_argument, NULL, 'l'},
-		{"last", required_argument, NULL, 'n'},
-		{0},
+		{"config", required_argument, NULL, 'c'},      {"rate", required_argument, NULL, 'r'},
+		{"touchpoints", required_argument, NULL, 't'}, {"live", no_argument, NULL, 'l'},
+		{"last", required_argument, NULL, 'n'},	       {0},
 	};
 	const char *path = NULL;
 	bool live = false;
@@ -66,7 +63,8 @@ static int check_run(int argc, char **argv)
 		case 'l': live = true; break;
 		case 'n':
 			if (!number_from(optarg, 1e6, &last) || last < 1)
-				return command_usage(&command_check, "--last is a number of messages, not '%s'", optarg);
+				return command_usage(&command_check,
+						     "--last is a number of messages, not '%s'", optarg);
 			break;
 		default: return EXIT_USAGE;
 		}
@@ -84,13 +82,16 @@ const struct command command_check = {
 	.help = "usage: corridor check --config FILE [--rate N] [--touchpoints N]\n"
 		"       corridor check --config FILE --live [--last N]\n"
 		"\n"
-		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the memory, and the\n"
-		"bytes in Redis and Kafka, that it will take to run it. Nothing is started and, without --live, nothing\n"
+		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the "
+		"memory, and the\n"
+		"bytes in Redis and Kafka, that it will take to run it. Nothing is started and, without "
+		"--live, nothing\n"
 		"outside is asked. `corridor topics` asks Kafka whether the topics and rights are there.\n"
 		"\n"
 		"  --rate N            responses a second that the estimate assumes, default 10\n"
 		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n"
-		"  --live              read the last messages of each input instead, write nothing: accepted, reject\n"
+		"  --live              read the last messages of each input instead, write nothing: "
+		"accepted, reject\n"
 		"                      reasons, ids seen in two partitions, clocks\n"
 		"  --last N            of each topic, default 1000\n",
 	.run = check_run,

@@ -26,13 +26,13 @@ struct live {
 	unsigned source;
 	struct intake *intake;
 	unsigned slot;
-	struct feedback_decoder *decoder;   /* for the ids, which the intake keeps to itself */
+	struct feedback_decoder *decoder; /* for the ids, which the intake keeps to itself */
 	struct sighting *sightings;
-	int64_t *delays_ms;                 /* record timestamp - time of the answer */
+	int64_t *delays_ms; /* record timestamp - time of the answer */
 	size_t count, delays, sightings_count, max;
 	uint64_t rejected[FEEDBACK_REASONS];
 	struct example examples[FEEDBACK_REASONS];
-	int64_t newest_ms;                  /* of the records' timestamps */
+	int64_t newest_ms; /* of the records' timestamps */
 };
 
 /* ---- one message ---- */
@@ -41,8 +41,8 @@ static void note_id(struct live *l, const struct kafka_record *r, bool accepted)
 {
 	struct feedback f;
 	if (feedback_decode(l->decoder, r->value, &f) == FEEDBACK_OK) {
-		l->sightings[l->sightings_count++] =
-			(struct sighting){hash_keyed(&l->config->id_key, (struct str){"", 0}, f.id), r->partition, r->offset};
+		l->sightings[l->sightings_count++] = (struct sighting){
+			hash_keyed(&l->config->id_key, (struct str){"", 0}, f.id), r->partition, r->offset};
 		if (accepted && !f.deletion && r->timestamp_ms > 0)
 			l->delays_ms[l->delays++] = r->timestamp_ms - f.time_ms;
 	}
@@ -53,7 +53,8 @@ static void judge(struct live *l, const struct kafka_record *r)
 {
 	int64_t now_ms = os_wall_ms();
 	struct intake_record record = {r->value, 0, l->slot, 0};
-	struct intake_clock clock = {.now_ms = now_ms, .future_after_ms = now_ms + l->config->intake.max_future_skew_ms,
+	struct intake_clock clock = {.now_ms = now_ms,
+				     .future_after_ms = now_ms + l->config->intake.max_future_skew_ms,
 				     .leave_out_after_ms = INT64_MAX};
 	intake_take(l->intake, &record, 1, &clock);
 	bool accepted = intake_letters(l->intake) == 0;
@@ -103,8 +104,8 @@ static void print_split_ids(struct live *l)
 	}
 	printf("  ids in two partitions  %" PRIu64 "\n", split);
 	if (split)
-		printf("    e.g. partition %" PRId32 " offset %" PRId64 " and partition %" PRId32 " offset %" PRId64
-		       ": edits of one response are counted as two;\n"
+		printf("    e.g. partition %" PRId32 " offset %" PRId64 " and partition %" PRId32
+		       " offset %" PRId64 ": edits of one response are counted as two;\n"
 		       "    the producer must key by response or customer\n",
 		       first->partition, first->offset, second->partition, second->offset);
 }
@@ -113,15 +114,18 @@ static void print_clocks(struct live *l)
 {
 	int64_t ahead_ms = l->newest_ms - os_wall_ms();
 	if (ahead_ms > 0)
-		printf("  clocks                 the newest record is dated %.1f s ahead of this machine\n", (double)ahead_ms / 1000);
+		printf("  clocks                 the newest record is dated %.1f s ahead of this machine\n",
+		       (double)ahead_ms / 1000);
 	else if (l->newest_ms)
-		printf("  clocks                 the newest record is %.1f s old\n", (double)-ahead_ms / 1000);
+		printf("  clocks                 the newest record is %.1f s old\n",
+		       (double)-ahead_ms / 1000);
 	if (l->delays == 0)
 		return;
 	qsort(l->delays_ms, l->delays, sizeof *l->delays_ms, by_value);
-	int64_t earliest_ms = l->delays_ms[0], median_ms = l->delays_ms[l->delays / 2], most_ms = l->delays_ms[l->delays * 99 / 100];
-	printf("  from answer to Kafka   median %.1f s, 99 %% within %.1f s, earliest %.1f s%s\n", (double)median_ms / 1000,
-	       (double)most_ms / 1000, (double)earliest_ms / 1000,
+	int64_t earliest_ms = l->delays_ms[0], median_ms = l->delays_ms[l->delays / 2],
+		most_ms = l->delays_ms[l->delays * 99 / 100];
+	printf("  from answer to Kafka   median %.1f s, 99 %% within %.1f s, earliest %.1f s%s\n",
+	       (double)median_ms / 1000, (double)most_ms / 1000, (double)earliest_ms / 1000,
 	       earliest_ms < 0 ? " (negative: answers dated after they were sent, a clock is wrong)" : "");
 }
 
@@ -130,15 +134,18 @@ static void print_result(struct live *l, int partitions)
 	uint64_t rejected = 0;
 	for (unsigned i = 0; i < FEEDBACK_REASONS; i++)
 		rejected += l->rejected[i];
-	printf("%s: %zu messages of %d partitions\n", l->config->sources[l->source].topic, l->count, partitions);
+	printf("%s: %zu messages of %d partitions\n", l->config->sources[l->source].topic, l->count,
+	       partitions);
 	if (l->count == 0)
 		return;
 	printf("  accepted               %" PRIu64 "\n", (uint64_t)l->count - rejected);
 	for (unsigned i = 0; i < FEEDBACK_REASONS; i++)
 		if (l->rejected[i])
-			printf("  rejected %-13s %" PRIu64 ", e.g. partition %" PRId32 " offset %" PRId64 ": %s\n",
-			       feedback_reason_code((enum feedback_reason)i), l->rejected[i], l->examples[i].partition,
-			       l->examples[i].offset, feedback_reason_sentence((enum feedback_reason)i));
+			printf("  rejected %-13s %" PRIu64 ", e.g. partition %" PRId32 " offset %" PRId64
+			       ": %s\n",
+			       feedback_reason_code((enum feedback_reason)i), l->rejected[i],
+			       l->examples[i].partition, l->examples[i].offset,
+			       feedback_reason_sentence((enum feedback_reason)i));
 	print_split_ids(l);
 	print_clocks(l);
 }
@@ -168,8 +175,8 @@ static bool read_last(struct live *l, int partitions, int64_t last, struct err *
 	int64_t each = last / partitions + 1;
 	for (int i = 0; i < partitions; i++)
 		reads[i] = (struct kafka_read){0, i, KAFKA_OFFSET_EARLIEST, KAFKA_UNTIL_STABLE};
-	struct kafka_reader *reader =
-		kafka_reader_open(&l->config->kafka, topics, 1, reads, (size_t)partitions, BATCH, TIMEOUT_MS, err);
+	struct kafka_reader *reader = kafka_reader_open(&l->config->kafka, topics, 1, reads,
+							(size_t)partitions, BATCH, TIMEOUT_MS, err);
 	bool fine = reader != NULL;
 	kafka_reader_close(reader);
 	for (int i = 0; i < partitions; i++)
@@ -177,14 +184,17 @@ static bool read_last(struct live *l, int partitions, int64_t last, struct err *
 	l->max = (size_t)(each * partitions);
 	l->sightings = must_array(l->max, sizeof *l->sightings);
 	l->delays_ms = must_array(l->max, sizeof *l->delays_ms);
-	reader = fine ? kafka_reader_open(&l->config->kafka, topics, 1, reads, (size_t)partitions, BATCH, TIMEOUT_MS, err) : NULL;
+	reader = fine ? kafka_reader_open(&l->config->kafka, topics, 1, reads, (size_t)partitions, BATCH,
+					  TIMEOUT_MS, err)
+		      : NULL;
 	fine = reader != NULL && read_all(l, reader, err);
 	kafka_reader_close(reader);
 	free(reads);
 	return fine;
 }
 
-static bool check_source(const struct config *config, unsigned source, int64_t last, bool *seen, struct err *err)
+static bool check_source(const struct config *config, unsigned source, int64_t last, bool *seen,
+			 struct err *err)
 {
 	int partitions = 0;
 	struct live l = {.config = config, .source = source};
@@ -196,12 +206,14 @@ static bool check_source(const struct config *config, unsigned source, int64_t l
 		.reach_ms = config->reach_ms,
 		.id_key = config->id_key,
 	};
-	if (!kafka_topics_partitions(&config->kafka, &config->sources[source].topic, 1, &partitions, TIMEOUT_MS, err))
+	if (!kafka_topics_partitions(&config->kafka, &config->sources[source].topic, 1, &partitions,
+				     TIMEOUT_MS, err))
 		return false;
 	*seen = partitions > 0;
 	if (partitions <= 0) {
 		printf("%s: %s\n", config->sources[source].topic,
-		       partitions == -1 ? "there is no such topic" : "no right to Describe it; Read is needed too");
+		       partitions == -1 ? "there is no such topic"
+					: "no right to Describe it; Read is needed too");
 		return true;
 	}
 	l.intake = intake_create(&setup, err);

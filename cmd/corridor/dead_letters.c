@@ -136,7 +136,9 @@ static int redrive(struct job *job, struct err *err)
 	       " have no topic to go to\n",
 	       n->sent, n->redriven_before, n->homeless);
 	if (n->cut > 0)
-		printf("%" PRIu64 " stay: they were too large for a dead letter, only their beginning was kept\n", n->cut);
+		printf("%" PRIu64
+		       " stay: they were too large for a dead letter, only their beginning was kept\n",
+		       n->cut);
 	if (!ok)
 		err_prefix(err, "stopped early; what was sent is remembered, run it again");
 	else if (n->homeless > 0)
@@ -177,14 +179,10 @@ static bool count_read(const char *text, int64_t *count)
 static int arguments_read(struct job *job, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"reason", required_argument, NULL, 'r'},
-		{"topic", required_argument, NULL, 't'},
-		{"since", required_argument, NULL, 's'},
-		{"limit", required_argument, NULL, 'l'},
-		{"raw", no_argument, NULL, 'w'},
-		{"format", required_argument, NULL, 'f'},
-		{0},
+		{"config", required_argument, NULL, 'c'}, {"reason", required_argument, NULL, 'r'},
+		{"topic", required_argument, NULL, 't'},  {"since", required_argument, NULL, 's'},
+		{"limit", required_argument, NULL, 'l'},  {"raw", no_argument, NULL, 'w'},
+		{"format", required_argument, NULL, 'f'}, {0},
 	};
 	int c;
 	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -196,7 +194,8 @@ static int arguments_read(struct job *job, int argc, char **argv)
 		case 'f':
 			job->json = strcmp(optarg, "json") == 0;
 			if (!job->json && strcmp(optarg, "text") != 0)
-				return command_usage(&command_dead_letters, "--format is text or json, not '%s'", optarg);
+				return command_usage(&command_dead_letters,
+						     "--format is text or json, not '%s'", optarg);
 			break;
 		case 's':
 			if (!since_read(optarg, &job->filter.since_ms))
@@ -279,13 +278,16 @@ const struct command command_dead_letters = {
 		"  --topic NAME      only from this topic\n"
 		"  --since TIME      only written since: 2h ago, or 2026-01-05T09:30:00Z\n"
 		"  --limit N         the oldest N of those\n"
-		"  --format json     list: one object a line: letter, time, topic, partition, offset, reason, sentence, key, "
+		"  --format json     list: one object a line: letter, time, topic, partition, offset, "
+		"reason, sentence, key, "
 		"bytes,\n"
 		"                    cut, sent_back\n"
 		"  --raw             show: the bytes as they came and nothing else\n"
 		"\n"
-		"list and show need the rights to Read and Describe the dead letters; redrive also to Write and Describe\n"
-		"them, the topics that letters go back to, and the transactional ids of the group (`corridor topics "
+		"list and show need the rights to Read and Describe the dead letters; redrive also to Write "
+		"and Describe\n"
+		"them, the topics that letters go back to, and the transactional ids of the group (`corridor "
+		"topics "
 		"--print`).\n"
 		"\n"
 		"Exit code 1: Kafka is out of reach, a right or a topic is missing.\n",

@@ -6,14 +6,18 @@
 /* The length of the UTF-8 sequence at `at` (RFC 3629: no surrogates, nothing longer than needed); 0: it is none. */
 static size_t utf8_length(const unsigned char *at, size_t left)
 {
-	size_t len = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : at[0] >= 0xe0 && at[0] < 0xf0 ? 3 : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+	size_t len = at[0] < 0x80		     ? 1
+		     : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+		     : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+		     : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+						     : 0;
 	if (len == 0 || len > left)
 		return 0;
 	for (size_t i = 1; i < len; i++)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	bool wrong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) || (at[0] == 0xf0 && at[1] < 0x90) ||
-		     (at[0] == 0xf4 && at[1] >= 0x90);
+	bool wrong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) ||
+		     (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] >= 0x90);
 	return wrong ? 0 : len;
 }
 
@@ -48,8 +52,8 @@ void dead_letter_json(FILE *out, const struct deadletter *letter)
 	time_t s = (time_t)(letter->written_ms / 1000);
 	struct tm tm;
 	strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &tm));
-	fprintf(out, "{\"letter\":\"%" PRId32 ":%" PRId64 "\",\"time\":\"%s.%03dZ\"", letter->partition, letter->offset, written,
-		(int)(letter->written_ms % 1000));
+	fprintf(out, "{\"letter\":\"%" PRId32 ":%" PRId64 "\",\"time\":\"%s.%03dZ\"", letter->partition,
+		letter->offset, written, (int)(letter->written_ms % 1000));
 	put_text(out, "topic", letter->topic);
 	if (letter->from_partition >= 0)
 		fprintf(out, ",\"partition\":%" PRId32, letter->from_partition);
@@ -58,6 +62,6 @@ void dead_letter_json(FILE *out, const struct deadletter *letter)
 	put_text(out, "reason", letter->reason);
 	put_text(out, "sentence", letter->sentence);
 	put_text(out, "key", letter->key);
-	fprintf(out, ",\"bytes\":%zu,\"cut\":%s,\"sent_back\":%s}\n", letter->raw.len, letter->cut ? "true" : "false",
-		letter->redriven ? "true" : "false");
+	fprintf(out, ",\"bytes\":%zu,\"cut\":%s,\"sent_back\":%s}\n", letter->raw.len,
+		letter->cut ? "true" : "false", letter->redriven ? "true" : "false");
 }

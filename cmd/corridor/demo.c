@@ -14,8 +14,8 @@
 enum { PARTITIONS = 4, FRAME_MS = 250, SNAPSHOT_MS = 5000, LIVE_MARGIN_MS = 1000 };
 
 struct demo {
-	int64_t for_ms;             /* 0: until Ctrl-C */
-	const char *brokers;        /* NULL: embedded */
+	int64_t for_ms; /* 0: until Ctrl-C */
+	const char *brokers; /* NULL: embedded */
 	struct kafka_embedded *embedded;
 	struct demo_redis *redis;
 	struct config *config;
@@ -26,7 +26,8 @@ struct demo {
 	struct terminal *terminal;
 	struct os_signals *signals;
 	int64_t began_ns;
-	char name[40];              /* of the topics, the group: new each time, since a real Kafka remembers the last demo */
+	char name
+		[40]; /* of the topics, the group: new each time, since a real Kafka remembers the last demo */
 	char topic[60];
 	char status[4][200];
 };
@@ -44,8 +45,8 @@ static bool load_config(struct demo *d, struct err *err)
 			   "http: {listen: 'off'}\n"
 			   "log: {level: error}\n"
 			   "sources: [{topic: %s}]\n",
-			   d->brokers ? d->brokers : kafka_embedded_brokers(d->embedded), d->name, d->name, demo_redis_url(d->redis),
-			   d->topic);
+			   d->brokers ? d->brokers : kafka_embedded_brokers(d->embedded), d->name, d->name,
+			   demo_redis_url(d->redis), d->topic);
 	d->config = config_read((struct str){yaml, (size_t)len}, CONFIG_FOR_RUN, &report);
 	if (d->config == NULL)
 		err_set(err, "the demo's configuration: %s", report.count ? report.at[0].text : "?");
@@ -97,16 +98,19 @@ static void set_status(struct demo *d, struct terminal_page *page)
 {
 	struct pipeline_figures f = pipeline_figures(d->pipeline);
 	snprintf(d->status[0], sizeof d->status[0],
-		 "%" PRIu64 " messages read: %" PRIu64 " edits, %" PRIu64 " repeats, %" PRIu64 " deletions, %" PRIu64
-		 " to the dead letters; %" PRIu64 " commits, %" PRIu64 " writes to Redis",
-		 f.counts.consumed, f.counts.edits, f.counts.duplicates, f.counts.deletions, rejected(&f.counts), f.commits,
-		 f.published);
+		 "%" PRIu64 " messages read: %" PRIu64 " edits, %" PRIu64 " repeats, %" PRIu64
+		 " deletions, %" PRIu64 " to the dead letters; %" PRIu64 " commits, %" PRIu64
+		 " writes to Redis",
+		 f.counts.consumed, f.counts.edits, f.counts.duplicates, f.counts.deletions,
+		 rejected(&f.counts), f.commits, f.published);
 	if (demo_feed_incident_now(d->feed))
-		snprintf(d->status[1], sizeof d->status[1], "incident (scripted): nine of ten answers at %s are detractors now",
+		snprintf(d->status[1], sizeof d->status[1],
+			 "incident (scripted): nine of ten answers at %s are detractors now",
 			 demo_feed_incident(d->feed));
 	else
 		d->status[1][0] = '\0';
-	snprintf(d->status[2], sizeof d->status[2], "look into it yourself: redis-cli -s %s hgetall 'corridor:{%s}:survey:5m'",
+	snprintf(d->status[2], sizeof d->status[2],
+		 "look into it yourself: redis-cli -s %s hgetall 'corridor:{%s}:survey:5m'",
 		 demo_redis_socket(d->redis), demo_feed_incident(d->feed));
 	for (unsigned i = 0; i < 3; i++)
 		page->status[i] = str_of(d->status[i]);
@@ -115,8 +119,9 @@ static void set_status(struct demo *d, struct terminal_page *page)
 static void show(struct demo *d)
 {
 	struct terminal_page page = {.title = STR("Corridor"), .now_ms = os_wall_ms()};
-	page.subtitle = d->embedded ? STR("rolling NPS of a synthetic feed: embedded Kafka broker, private Redis")
-				    : STR("rolling NPS of a synthetic feed: Apache Kafka, private Redis");
+	page.subtitle = d->embedded
+				? STR("rolling NPS of a synthetic feed: embedded Kafka broker, private Redis")
+				: STR("rolling NPS of a synthetic feed: Apache Kafka, private Redis");
 	demo_board_page(d->board, &page);
 	set_status(d, &page);
 	terminal_show(d->terminal, &page);
@@ -144,17 +149,20 @@ static bool live(struct demo *d, struct err *err)
 static void summary(struct demo *d, uint64_t sent)
 {
 	struct pipeline_figures f = pipeline_figures(d->pipeline);
-	printf("\nSent %" PRIu64 " messages, read %" PRIu64 " in %" PRIu64 " transactions, wrote %" PRIu64 " publications to Redis.\n",
+	printf("\nSent %" PRIu64 " messages, read %" PRIu64 " in %" PRIu64 " transactions, wrote %" PRIu64
+	       " publications to Redis.\n",
 	       sent, f.counts.consumed, f.commits, f.published);
 	printf("%" PRIu64 " edits, %" PRIu64 " deletions, %" PRIu64 " duplicates and %" PRIu64
 	       " superseded versions were worked in; %" PRIu64 " messages went to the dead letters:\n",
-	       f.counts.edits, f.counts.deletions, f.counts.duplicates, f.counts.superseded, rejected(&f.counts));
+	       f.counts.edits, f.counts.deletions, f.counts.duplicates, f.counts.superseded,
+	       rejected(&f.counts));
 	for (unsigned i = 0; i < FEEDBACK_REASONS; i++)
 		if (f.counts.rejected[i])
-			printf("  %-12s %6" PRIu64 "  %s\n", feedback_reason_code((enum feedback_reason)i), f.counts.rejected[i],
-			       feedback_reason_sentence((enum feedback_reason)i));
+			printf("  %-12s %6" PRIu64 "  %s\n", feedback_reason_code((enum feedback_reason)i),
+			       f.counts.rejected[i], feedback_reason_sentence((enum feedback_reason)i));
 	if (d->embedded)
-		puts("The broker was librdkafka's mock: fine to look at; exactly once is proved on Apache Kafka (make demo-kafka, make test).");
+		puts("The broker was librdkafka's mock: fine to look at; exactly once is proved on Apache "
+		     "Kafka (make demo-kafka, make test).");
 }
 
 static void release(struct demo *d)
@@ -207,7 +215,8 @@ static int demo_run(int argc, char **argv)
 		switch (c) {
 		case 'f':
 			if (!units_duration(str_of(optarg), &d.for_ms) || d.for_ms <= 0)
-				return command_usage(&command_demo, "--for is a time such as 30s or 2m, not '%s'", optarg);
+				return command_usage(&command_demo,
+						     "--for is a time such as 30s or 2m, not '%s'", optarg);
 			break;
 		case 'b': d.brokers = optarg; break;
 		default: return EXIT_USAGE;
@@ -223,11 +232,15 @@ const struct command command_demo = {
 	.summary = "the main job on synthetic feedback, live in this terminal",
 	.help = "usage: corridor demo [--for TIME] [--brokers HOST:PORT]\n"
 		"\n"
-		"Starts an embedded broker and a private redis-server, sends a lively feed of surveys, posts and reviews with\n"
-		"edits, repeats and broken messages and one scripted incident, runs the real pipeline on it and shows what\n"
-		"Redis is told. Without a terminal: a plain snapshot every five seconds. Ctrl-C ends it; all of it is gone then.\n"
+		"Starts an embedded broker and a private redis-server, sends a lively feed of surveys, posts "
+		"and reviews with\n"
+		"edits, repeats and broken messages and one scripted incident, runs the real pipeline on it "
+		"and shows what\n"
+		"Redis is told. Without a terminal: a plain snapshot every five seconds. Ctrl-C ends it; all "
+		"of it is gone then.\n"
 		"\n"
 		"  --for TIME        end by itself after 30s, 2m ...\n"
-		"  --brokers B       a real Kafka instead of the embedded broker; topics corridor-demo-NUMBER.* are made there and stay\n",
+		"  --brokers B       a real Kafka instead of the embedded broker; topics "
+		"corridor-demo-NUMBER.* are made there and stay\n",
 	.run = demo_run,
 };

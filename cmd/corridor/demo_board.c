@@ -94,7 +94,8 @@ void demo_board_page(struct demo_board *board, struct terminal_page *page)
 	qsort(board->shown, board->shown_count, sizeof *board->shown, by_ledger_and_name);
 	for (unsigned i = 0; i < board->shown_count; i++) {
 		const struct cell *c = &board->shown[i];
-		board->rows[i] = (struct terminal_row){{c->name, c->name_len}, c->ledger, c->windows, c->series, c->series_count};
+		board->rows[i] = (struct terminal_row){
+			{c->name, c->name_len}, c->ledger, c->windows, c->series, c->series_count};
 	}
 	page->rows = board->rows;
 	page->rows_count = board->shown_count;

@@ -49,7 +49,8 @@ static void *feed_main(void *context)
 	while (!atomic_load(&f->stop)) {
 		feed_next(f->feed, text, &event);
 		await(f, &event);
-		struct kafka_message m = {.topic = f->topic, .partition = -1, .key = event.key, .value = event.message};
+		struct kafka_message m = {
+			.topic = f->topic, .partition = -1, .key = event.key, .value = event.message};
 		if (kafka_producer_send(f->producer, &m, &err) != KAFKA_DONE) {
 			log_error("the demo's feed: %s", err.text);
 			break;
@@ -59,7 +60,8 @@ static void *feed_main(void *context)
 	return NULL;
 }
 
-struct demo_feed *demo_feed_start(const struct kafka_options *kafka, const char *topic, int64_t now_ms, struct err *err)
+struct demo_feed *demo_feed_start(const struct kafka_options *kafka, const char *topic, int64_t now_ms,
+				  struct err *err)
 {
 	struct demo_feed *f = must_alloc(sizeof *f);
 	struct feed_options options = feed_defaults;
@@ -67,7 +69,8 @@ struct demo_feed *demo_feed_start(const struct kafka_options *kafka, const char 
 	options.rate = RATE;
 	options.start_ms = now_ms - DEMO_HISTORY_MS;
 	options.disorder_ms = 1000;
-	options.incidents[0] = (struct feed_incident){"delivery", DEMO_HISTORY_MS + DEMO_INCIDENT_MS, DEMO_INCIDENT_LENGTH_MS, 0.9};
+	options.incidents[0] = (struct feed_incident){"delivery", DEMO_HISTORY_MS + DEMO_INCIDENT_MS,
+						      DEMO_INCIDENT_LENGTH_MS, 0.9};
 	options.incidents_count = 1;
 	f->incident = "delivery";
 	f->live_from_ms = now_ms;

@@ -21,12 +21,12 @@ struct demo_redis {
 static _Noreturn void be_redis(const struct demo_redis *redis, pid_t parent)
 {
 	os_signals_in_child();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);   /* also when we are killed */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when we are killed */
 	if (getppid() != parent)
 		_exit(1);
-	setsid();                           /* Ctrl-C is for us: we end it when all is written */
-	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", redis->socket, "--save", "", "--appendonly", "no",
-	       "--dir", redis->folder, "--logfile", "/dev/null", (char *)NULL);
+	setsid(); /* Ctrl-C is for us: we end it when all is written */
+	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", redis->socket, "--save", "",
+	       "--appendonly", "no", "--dir", redis->folder, "--logfile", "/dev/null", (char *)NULL);
 	_exit(127);
 }
 
@@ -65,7 +65,8 @@ struct demo_redis *demo_redis_start(struct err *err)
 		}
 		usleep(10000);
 	}
-	err_set(err, "redis-server did not start: is it installed? (apt-get install redis-server; `make demo` does that)");
+	err_set(err, "redis-server did not start: is it installed? (apt-get install redis-server; `make "
+		     "demo` does that)");
 	demo_redis_stop(redis);
 	return NULL;
 }
@@ -85,7 +86,7 @@ void demo_redis_stop(struct demo_redis *redis)
 	if (redis == NULL)
 		return;
 	if (redis->pid > 0) {
-		kill(redis->pid, SIGKILL);   /* it keeps nothing that could be lost */
+		kill(redis->pid, SIGKILL); /* it keeps nothing that could be lost */
 		waitpid(redis->pid, NULL, 0);
 	}
 	unlink(redis->socket);

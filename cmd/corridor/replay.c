@@ -254,7 +254,8 @@ static bool collect(void *context, const struct replay_row *row)
 {
 	struct table *table = context;
 	struct terminal_row *last = table->rows + table->count - (table->count > 0);
-	if (table->count == 0 || last->ledger != row->ledger || !str_equal(last->touchpoint, row->touchpoint)) {
+	if (table->count == 0 || last->ledger != row->ledger ||
+	    !str_equal(last->touchpoint, row->touchpoint)) {
 		if (table->count == table->room) {
 			table->room = table->room ? table->room * 2 : 64;
 			table->rows = realloc(table->rows, table->room * sizeof *table->rows);

@@ -37,8 +37,8 @@ static void reload(const char *path, struct config *config)
 	config_destroy(fresh);
 }
 
-static bool serve(struct pipeline *pipeline, struct os_signals *signals, const char *path, struct config *config,
-		  struct err *err)
+static bool serve(struct pipeline *pipeline, struct os_signals *signals, const char *path,
+		  struct config *config, struct err *err)
 {
 	for (;;) {
 		enum os_signal signal = os_signals_wait(signals, 1000);
@@ -56,9 +56,11 @@ static bool serve(struct pipeline *pipeline, struct os_signals *signals, const c
 static void say_start(const struct pipeline *pipeline, const struct config *config)
 {
 	for (unsigned i = 0; config->intake_here && i < config->sources_count; i++)
-		log_info("reads %s as %s", config->sources[i].topic, ledger_name((enum ledger)config->sources[i].kind));
+		log_info("reads %s as %s", config->sources[i].topic,
+			 ledger_name((enum ledger)config->sources[i].kind));
 	if (config->watch_here)
-		log_info("keeps %u windows, publishes to Redis under %s:", config->windows_count, config->redis.prefix);
+		log_info("keeps %u windows, publishes to Redis under %s:", config->windows_count,
+			 config->redis.prefix);
 	if (pipeline_http_port(pipeline))
 		log_info("metrics, health and readiness on port %u", pipeline_http_port(pipeline));
 }
@@ -69,10 +71,11 @@ static void say_end(struct pipeline *pipeline)
 	uint64_t rejected = 0;
 	for (unsigned i = 0; i < FEEDBACK_REASONS; i++)
 		rejected += f.counts.rejected[i];
-	log_info("read %" PRIu64 " messages: %" PRIu64 " edits, %" PRIu64 " deletions, %" PRIu64 " duplicates, %" PRIu64
-		 " superseded, %" PRIu64 " dead letters; %" PRIu64 " commits, %" PRIu64 " publications",
-		 f.counts.consumed, f.counts.edits, f.counts.deletions, f.counts.duplicates, f.counts.superseded, rejected,
-		 f.commits, f.published);
+	log_info("read %" PRIu64 " messages: %" PRIu64 " edits, %" PRIu64 " deletions, %" PRIu64
+		 " duplicates, %" PRIu64 " superseded, %" PRIu64 " dead letters; %" PRIu64
+		 " commits, %" PRIu64 " publications",
+		 f.counts.consumed, f.counts.edits, f.counts.deletions, f.counts.duplicates,
+		 f.counts.superseded, rejected, f.commits, f.published);
 }
 
 static int run(const char *path, struct config *config)
@@ -81,7 +84,7 @@ static int run(const char *path, struct config *config)
 	struct pipeline_setup setup = {0};
 	struct pipeline *pipeline = NULL;
 	bool fine = false;
-	struct os_signals *signals = os_signals_open(&err);   /* before the first thread */
+	struct os_signals *signals = os_signals_open(&err); /* before the first thread */
 	if (signals == NULL || !pipeline_setup_from(&setup, config, &err))
 		goto out;
 	pipeline = pipeline_create(&setup, &err);
@@ -131,13 +134,18 @@ const struct command command_run = {
 	.summary = "read feedback from Kafka, keep rolling NPS per touchpoint in Redis",
 	.help = "usage: corridor run --config FILE\n"
 		"\n"
-		"Reads the sources of FILE from Kafka and publishes to Redis until SIGTERM or SIGINT: then it commits what it\n"
-		"has read, writes out what changed and leaves. SIGHUP reads FILE again: what can change while it runs does,\n"
+		"Reads the sources of FILE from Kafka and publishes to Redis until SIGTERM or SIGINT: then "
+		"it commits what it\n"
+		"has read, writes out what changed and leaves. SIGHUP reads FILE again: what can change "
+		"while it runs does,\n"
 		"for the rest it says that a restart is needed. Topics that it owns are created if absent.\n"
 		"\n"
-		"Exit codes: 0 stopped by a signal; 1 something outside failed for good, or the machine's clock was set far\n"
-		"off: starting again may mend it; 2 the configuration is wrong, every mistake is listed and nothing was\n"
-		"started; 3 starting again mends nothing: another instance runs under this name, or what our topics hold was\n"
+		"Exit codes: 0 stopped by a signal; 1 something outside failed for good, or the machine's "
+		"clock was set far\n"
+		"off: starting again may mend it; 2 the configuration is wrong, every mistake is listed and "
+		"nothing was\n"
+		"started; 3 starting again mends nothing: another instance runs under this name, or what our "
+		"topics hold was\n"
 		"written with other settings.\n",
 	.run = run_run,
 };

@@ -45,7 +45,8 @@ struct hash128 hash_keyed(const struct hash_key *key, struct str a, struct str b
 
 void hash_key_from(struct hash_key *key, struct str secret)
 {
-	int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const unsigned char *)secret.at, secret.len, NULL, 0);
+	int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const unsigned char *)secret.at,
+				    secret.len, NULL, 0);
 	must(rc == 0);
 }
 

@@ -18,16 +18,16 @@ struct text {
 /* As many as there are names for, and no more: they double in an array made for the most, so that those of ten thousand names stay in the
  * cache (and the rest out of memory) where a million may come. */
 struct slot {
-	uint32_t tag;    /* high half of the hash */
-	uint32_t text;   /* its place in units of 8 bytes + 1; 0: free */
+	uint32_t tag; /* high half of the hash */
+	uint32_t text; /* its place in units of 8 bytes + 1; 0: free */
 };
 
 struct names {
 	uint32_t count, count_max, mask;
 	size_t name_bytes_max;
-	uint64_t *hashes;      /* by number */
-	uint32_t *places;      /* by number */
-	struct slot *slots;    /* never more than half full */
+	uint64_t *hashes; /* by number */
+	uint32_t *places; /* by number */
+	struct slot *slots; /* never more than half full */
 	char *texts;
 	size_t used, reserved; /* bytes */
 };
@@ -52,7 +52,8 @@ struct names *names_create(uint32_t count_max, size_t name_bytes_max)
 	names->slots = must_array(slots, sizeof *names->slots);
 	names->reserved = (count_max + (size_t)1) * text_bytes(name_bytes_max);
 	must(names->reserved / 8 < UINT32_MAX);
-	names->texts = mmap(NULL, names->reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	names->texts = mmap(NULL, names->reserved, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	must(names->texts != MAP_FAILED);
 	return names;
 }
@@ -96,7 +97,8 @@ static void double_slots(struct names *names)
 		uint32_t i = (uint32_t)names->hashes[number] & names->mask;
 		while (names->slots[i].text)
 			i = (i + 1) & names->mask;
-		names->slots[i] = (struct slot){(uint32_t)(names->hashes[number] >> 32), names->places[number]};
+		names->slots[i] =
+			(struct slot){(uint32_t)(names->hashes[number] >> 32), names->places[number]};
 	}
 }
 
@@ -164,7 +166,7 @@ uint32_t names_find(const struct names *names, struct str name)
 
 void names_prefetch(const struct names *names, struct str name)
 {
-	if (name.len <= names->name_bytes_max)   /* one that has to be cut may wait */
+	if (name.len <= names->name_bytes_max) /* one that has to be cut may wait */
 		__builtin_prefetch(&names->slots[(uint32_t)hash_bytes(name) & names->mask]);
 }
 

@@ -47,9 +47,26 @@ static size_t by_trying(char out[NUMBER_BYTES], double value)
 
 typedef unsigned __int128 wide;
 
-static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
-				  100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
-				  10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+static const uint64_t powers[] = {1,
+				  10,
+				  100,
+				  1000,
+				  10000,
+				  100000,
+				  1000000,
+				  10000000,
+				  100000000,
+				  1000000000,
+				  10000000000,
+				  100000000000,
+				  1000000000000,
+				  10000000000000,
+				  100000000000000,
+				  1000000000000000,
+				  10000000000000000,
+				  100000000000000000,
+				  1000000000000000000,
+				  10000000000000000000u};
 
 static wide power(unsigned k)
 {
@@ -61,7 +78,8 @@ static wide power(unsigned k)
  * m < 2^53 and 10^k < 2^67. */
 static bool rounds_back(uint64_t m, unsigned shift, unsigned k, uint64_t *digits)
 {
-	wide scaled = (wide)m * power(k), rest = scaled & (((wide)1 << shift) - 1), half = (wide)1 << (shift - 1);
+	wide scaled = (wide)m * power(k), rest = scaled & (((wide)1 << shift) - 1),
+	     half = (wide)1 << (shift - 1);
 	uint64_t d = (uint64_t)(scaled >> shift);
 	if (rest > half || (rest == half && (d & 1)))
 		d++;
@@ -80,7 +98,7 @@ static size_t put_decimal(char *out, uint64_t digits, unsigned k)
 	}
 	if (k == 0)
 		return put_digits(out, digits);
-	uint64_t whole = k < 20 ? digits / powers[k] : 0;   /* digits < 10^18 */
+	uint64_t whole = k < 20 ? digits / powers[k] : 0; /* digits < 10^18 */
 	uint64_t fraction = k < 20 ? digits % powers[k] : digits;
 	size_t len = put_digits(out, whole);
 	out[len++] = '.';
@@ -94,7 +112,7 @@ static size_t put_decimal(char *out, uint64_t digits, unsigned k)
 static size_t of_middle_size(char *out, double value)
 {
 	int exponent;
-	uint64_t m = (uint64_t)(frexp(value, &exponent) * 9007199254740992.0);   /* 2^53: exact */
+	uint64_t m = (uint64_t)(frexp(value, &exponent) * 9007199254740992.0); /* 2^53: exact */
 	unsigned shift = (unsigned)(53 - exponent);
 	int whole_digits = value < 0.001 ? -3 : value < 0.01 ? -2 : value < 0.1 ? -1 : 0;
 	for (double bound = 1; value >= bound; bound *= 10)

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-
 struct unit {
 	const char *name;
 	int64_t factor;

@@ -265,7 +265,7 @@ bool bundle_read_journal(struct bundle_reader *reader, struct str bytes, struct 
 	for (size_t i = 0; i < m->n_name_lengths; i++)
 		if (!next_name(m->names, &text, m->name_lengths[i], &names[i]))
 			return false;
-	*out = (struct bundle_journal){
-		m->clock_ms, m->key_print, (uint32_t)m->n_name_lengths, names, (uint32_t)m->kinds.len, entries};
+	*out = (struct bundle_journal){m->clock_ms, m->key_print,	    (uint32_t)m->n_name_lengths,
+				       names,	    (uint32_t)m->kinds.len, entries};
 	return text == m->names.len;
 }

@@ -33,7 +33,8 @@ static uint64_t get_whole(const unsigned char *at, unsigned bytes)
 	return value;
 }
 
-void checkpoint_begin(struct checkpoint_writer *w, unsigned char *out, size_t max, const struct checkpoint_head *head)
+void checkpoint_begin(struct checkpoint_writer *w, unsigned char *out, size_t max,
+		      const struct checkpoint_head *head)
 {
 	*w = (struct checkpoint_writer){out, 0, max, false};
 	put_whole(w, MAGIC, 4);
@@ -69,13 +70,15 @@ static bool sections_fit(const unsigned char *at, size_t len)
 	return len == 0;
 }
 
-bool checkpoint_read(struct str bytes, struct checkpoint_head *head, checkpoint_on_section *on_section, void *context)
+bool checkpoint_read(struct str bytes, struct checkpoint_head *head, checkpoint_on_section *on_section,
+		     void *context)
 {
 	const unsigned char *at = (const unsigned char *)bytes.at;
 	if (bytes.len < HEAD + SUM || get_whole(at, 4) != MAGIC || get_whole(at + 4, 4) != CHECKPOINT_VERSION)
 		return false;
 	size_t sum_at = bytes.len - SUM;
-	if (hash_bytes((struct str){bytes.at, sum_at}) != get_whole(at + sum_at, SUM) || !sections_fit(at + HEAD, sum_at - HEAD))
+	if (hash_bytes((struct str){bytes.at, sum_at}) != get_whole(at + sum_at, SUM) ||
+	    !sections_fit(at + HEAD, sum_at - HEAD))
 		return false;
 	*head = (struct checkpoint_head){(int64_t)get_whole(at + 8, 8), (int64_t)get_whole(at + 16, 8),
 					 (int64_t)get_whole(at + 24, 8)};

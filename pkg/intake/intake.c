@@ -13,7 +13,8 @@ const struct option_row intake_options[] = {
 	{"max_future_skew", OPTION_DURATION, OFFSET(max_future_skew_ms), "60s", 0, 600e3, NULL,
 	 "feedback dated further ahead of our clock than this, 10m at most, goes to the dead letters", 0},
 	{"id_key_file", OPTION_TEXT, OFFSET(id_key_file), NULL, 0, 0, NULL,
-	 "a file with the secret under which ids are hashed, the same for all instances and for ever (`openssl rand -hex 32`)",
+	 "a file with the secret under which ids are hashed, the same for all instances and for ever "
+	 "(`openssl rand -hex 32`)",
 	 0},
 	{0},
 };
@@ -36,7 +37,7 @@ struct letter {
 	uint64_t tag;
 	enum feedback_reason reason;
 	size_t at, len;
-	bool absent;   /* it had no bytes at all, which is not the same as none */
+	bool absent; /* it had no bytes at all, which is not the same as none */
 };
 
 struct intake {
@@ -184,15 +185,16 @@ bool intake_room(const struct intake *in, unsigned records)
 static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
 {
 	size_t need = in->letter_used + record->bytes.len;
-	if (need > in->letter_size || in->letter_bytes == NULL) { /* grows to the most that one commit ever held, and stays */
+	if (need > in->letter_size ||
+	    in->letter_bytes == NULL) { /* grows to the most that one commit ever held, and stays */
 		in->letter_size = need * 2 > 65536 ? need * 2 : 65536;
 		in->letter_bytes = realloc(in->letter_bytes, in->letter_size);
 		must(in->letter_bytes != NULL);
 	}
 	if (record->bytes.len > 0)
 		memcpy(in->letter_bytes + in->letter_used, record->bytes.at, record->bytes.len);
-	in->letters[in->letters_count++] =
-		(struct letter){record->tag, reason, in->letter_used, record->bytes.len, record->bytes.at == NULL};
+	in->letters[in->letters_count++] = (struct letter){record->tag, reason, in->letter_used,
+							   record->bytes.len, record->bytes.at == NULL};
 	in->letter_used = need;
 	in->open.rejected[reason]++;
 }
@@ -226,9 +228,9 @@ static bool left_out(const struct feedback *f, const struct intake_clock *clock)
 /* What is under way of a batch. */
 struct taken {
 	struct response_event event;
-	struct str touchpoint;   /* the decoder's, until it is reset */
+	struct str touchpoint; /* the decoder's, until it is reset */
 	unsigned slot;
-	uint32_t seen;           /* the clock when it was decoded, s */
+	uint32_t seen; /* the clock when it was decoded, s */
 };
 
 /* One message to an event of the response table, but for its touchpoint's number; false: it goes no further. */
@@ -256,7 +258,8 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 	out->event.deletion = f.deletion;
 	out->event.content = f.content;
 	out->event.fact = f.deletion ? (struct response_fact){0, 0, 0, BIN_NONE}
-				     : (struct response_fact){0, (uint32_t)(f.time_ms / 1000), (uint8_t)f.ledger, f.bin};
+				     : (struct response_fact){0, (uint32_t)(f.time_ms / 1000),
+							      (uint8_t)f.ledger, f.bin};
 	response_prefetch(in->table, out->event.key);
 	names_prefetch(in->names, f.touchpoint);
 	return true;
@@ -355,7 +358,8 @@ struct intake_letter intake_letter(const struct intake *in, unsigned i)
 {
 	must(i < in->letters_count);
 	const struct letter *l = &in->letters[i];
-	return (struct intake_letter){l->tag, l->reason, {l->absent ? NULL : in->letter_bytes + l->at, l->len}};
+	return (struct intake_letter){
+		l->tag, l->reason, {l->absent ? NULL : in->letter_bytes + l->at, l->len}};
 }
 
 unsigned intake_journal(const struct intake *in)

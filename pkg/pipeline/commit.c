@@ -17,7 +17,7 @@
 
 #include "log/log.h"
 
-#define END UINT32_MAX   /* of a chain of journal entries */
+#define END UINT32_MAX /* of a chain of journal entries */
 
 /* ---- filling ---- */
 
@@ -50,7 +50,8 @@ static bool write_tallies(struct lane *lane, bool tick)
 		.behind = atomic_load(&lane->behind) || atomic_load(&lane->refilling),
 		.instance = str_of(kafka_instance(&p->setup.kafka)),
 	};
-	return bundle_write(lane->writer, &head, intake_names(lane->intake), intake_tally(lane->intake), tick, emit_tally, lane);
+	return bundle_write(lane->writer, &head, intake_names(lane->intake), intake_tally(lane->intake), tick,
+			    emit_tally, lane);
 }
 
 struct journal_target {
@@ -178,7 +179,7 @@ void lane_commit_begin(struct lane *lane)
 	err_clear(&lane->commit_err);
 	lane->last_commit_ns = lane->commit_began_ns = now_ns;
 	write_offsets(lane);
-	if (lane->offsets_count > 0) {   /* before the first record, on the thread that serves rebalances */
+	if (lane->offsets_count > 0) { /* before the first record, on the thread that serves rebalances */
 		lane->group = kafka_consumer_group(lane->consumer, &lane->commit_err);
 		if (lane->group == NULL) {
 			log_warn("lane %u can't commit yet: %s", lane->number, lane->commit_err.text);
@@ -188,8 +189,8 @@ void lane_commit_begin(struct lane *lane)
 		}
 	}
 	lane->commit_outcome = KAFKA_DONE;
-	if (!note(lane, kafka_producer_begin(lane->producer, &lane->commit_err)) || !write_tallies(lane, tick) ||
-	    !write_journal(lane) || !lane_write_letters(lane)) {
+	if (!note(lane, kafka_producer_begin(lane->producer, &lane->commit_err)) ||
+	    !write_tallies(lane, tick) || !write_journal(lane) || !lane_write_letters(lane)) {
 		ended_badly(lane);
 		return;
 	}
@@ -204,8 +205,8 @@ static void commit(struct lane *lane)
 {
 	enum kafka_outcome out = KAFKA_DONE;
 	if (lane->offsets_count)
-		out = kafka_producer_send_offsets(lane->producer, lane->offsets, lane->offsets_count, lane->group, NET_TIMEOUT_MS,
-						  &lane->commit_err);
+		out = kafka_producer_send_offsets(lane->producer, lane->offsets, lane->offsets_count,
+						  lane->group, NET_TIMEOUT_MS, &lane->commit_err);
 	if (out == KAFKA_DONE)
 		out = kafka_producer_commit(lane->producer, NET_TIMEOUT_MS, &lane->commit_err);
 	lane->commit_outcome = out;
@@ -251,7 +252,8 @@ static void committed(struct lane *lane)
 	lane->commits++;
 	atomic_store(&lane->aborts_in_a_row, 0);
 	metrics_add(lane->shard, METRIC_COMMITS, METRIC_ONLY, 1);
-	metrics_observe(lane->shard, METRIC_COMMIT_SECONDS, (uint64_t)(os_monotonic_ns() - lane->commit_began_ns) / 1000);
+	metrics_observe(lane->shard, METRIC_COMMIT_SECONDS,
+			(uint64_t)(os_monotonic_ns() - lane->commit_began_ns) / 1000);
 }
 
 /* The producer was replaced: did the transaction count? All of its offsets or none. */
@@ -284,7 +286,8 @@ static enum kafka_outcome replace(struct lane *lane, struct err *err)
 		enum kafka_outcome out = kafka_producer_replace(lane->producer, NET_TIMEOUT_MS, err);
 		if (out == KAFKA_DONE || out == KAFKA_FATAL || atomic_load(&lane->stop))
 			return out;
-		log_warn("lane %u waits for Kafka to say what became of its transaction: %s", lane->number, err->text);
+		log_warn("lane %u waits for Kafka to say what became of its transaction: %s", lane->number,
+			 err->text);
 	}
 }
 
@@ -303,7 +306,8 @@ static void ended_badly(struct lane *lane)
 	bool counted = false;
 	if (out == KAFKA_UNCLEAR) {
 		out = replace(lane, &err);
-		counted = out == KAFKA_DONE && lane->commit_state == COMMIT_ENDED && offsets_say_committed(lane);
+		counted = out == KAFKA_DONE && lane->commit_state == COMMIT_ENDED &&
+			  offsets_say_committed(lane);
 	}
 	if (counted) {
 		log_info("lane %u: it was committed", lane->number);
@@ -312,7 +316,8 @@ static void ended_badly(struct lane *lane)
 		lane_rollback(lane);
 	}
 	if (out == KAFKA_FATAL) {
-		err.lasting = err.lasting && !kafka_consumer_was_away(lane->consumer);   /* else starting again sorts it out */
+		err.lasting = err.lasting &&
+			      !kafka_consumer_was_away(lane->consumer); /* else starting again sorts it out */
 		lane_fail(lane, &err);
 	}
 	kafka_group_destroy(lane->group);
@@ -358,6 +363,7 @@ void lane_commit_all(struct lane *lane)
 		return;
 	lane_commit_begin(lane);
 	lane_commit_wait(lane);
-	if (!intake_idle(lane->intake))   /* no member of the group any more: it comes again, to us or to somebody else */
+	if (!intake_idle(
+		    lane->intake)) /* no member of the group any more: it comes again, to us or to somebody else */
 		lane_rollback(lane);
 }

@@ -63,12 +63,15 @@ struct commit_mark commit_mark_read(struct str text)
 
 /* ---- where to begin ---- */
 
-struct first_rule first_rule(enum config_start start, int64_t now_ms, int64_t reach_ms, int32_t partition, int32_t partitions,
-			     const struct commit_mark *known, size_t known_count)
+struct first_rule first_rule(enum config_start start, int64_t now_ms, int64_t reach_ms, int32_t partition,
+			     int32_t partitions, const struct commit_mark *known, size_t known_count)
 {
-	static const enum first_how how[] = {
-		[CONFIG_START_WINDOW] = FIRST_AT_TIME, [CONFIG_START_EARLIEST] = FIRST_EARLIEST, [CONFIG_START_LATEST] = FIRST_LATEST};
-	int64_t from_ms = start == CONFIG_START_EARLIEST ? 0 : start == CONFIG_START_LATEST ? now_ms : now_ms - reach_ms;
+	static const enum first_how how[] = {[CONFIG_START_WINDOW] = FIRST_AT_TIME,
+					     [CONFIG_START_EARLIEST] = FIRST_EARLIEST,
+					     [CONFIG_START_LATEST] = FIRST_LATEST};
+	int64_t from_ms = start == CONFIG_START_EARLIEST ? 0
+			  : start == CONFIG_START_LATEST ? now_ms
+							 : now_ms - reach_ms;
 	if (known_count == 0)
 		return (struct first_rule){how[start], from_ms, {-1, from_ms > 0 ? from_ms : 0, partitions}};
 	/* Several may have begun at once: the first of them counts. */
@@ -76,16 +79,20 @@ struct first_rule first_rule(enum config_start start, int64_t now_ms, int64_t re
 	for (size_t i = 0; i < known_count; i++) {
 		if (known[i].from_ms >= 0 && (begun.from_ms < 0 || known[i].from_ms < begun.from_ms))
 			begun.from_ms = known[i].from_ms;
-		if (known[i].partitions >= 0 && (begun.partitions < 0 || known[i].partitions < begun.partitions))
+		if (known[i].partitions >= 0 &&
+		    (begun.partitions < 0 || known[i].partitions < begun.partitions))
 			begun.partitions = known[i].partitions;
 	}
 	bool later = begun.from_ms <= 0 || begun.partitions < 0 || partition >= begun.partitions;
-	bool old = start == CONFIG_START_WINDOW && begun.from_ms < from_ms;   /* what is before this window would be late */
-	return (struct first_rule){later ? FIRST_EARLIEST : FIRST_AT_TIME, old ? from_ms : begun.from_ms, begun};
+	bool old = start == CONFIG_START_WINDOW &&
+		   begun.from_ms < from_ms; /* what is before this window would be late */
+	return (struct first_rule){later ? FIRST_EARLIEST : FIRST_AT_TIME, old ? from_ms : begun.from_ms,
+				   begun};
 }
 
 /* The marks of the topic's partitions that have a committed offset. */
-static bool topic_marks(struct lane *lane, uint32_t topic, int32_t partitions, struct commit_mark *marks, size_t *count, struct err *err)
+static bool topic_marks(struct lane *lane, uint32_t topic, int32_t partitions, struct commit_mark *marks,
+			size_t *count, struct err *err)
 {
 	struct kafka_committed *all = must_array((size_t)partitions, sizeof *all);
 	for (int32_t i = 0; i < partitions; i++)
@@ -99,11 +106,13 @@ static bool topic_marks(struct lane *lane, uint32_t topic, int32_t partitions, s
 	return ok;
 }
 
-static bool offset_of(struct lane *lane, const struct kafka_assigned *a, const struct first_rule *rule, int64_t *offset, struct err *err)
+static bool offset_of(struct lane *lane, const struct kafka_assigned *a, const struct first_rule *rule,
+		      int64_t *offset, struct err *err)
 {
 	int64_t low, end;
 	if (rule->how == FIRST_AT_TIME)
-		return kafka_consumer_offset_at(lane->consumer, a->topic, a->partition, rule->at_ms, offset, ASK_MS, err);
+		return kafka_consumer_offset_at(lane->consumer, a->topic, a->partition, rule->at_ms, offset,
+						ASK_MS, err);
 	if (!kafka_consumer_watermarks(lane->consumer, a->topic, a->partition, &low, &end, ASK_MS, err))
 		return false;
 	*offset = rule->how == FIRST_LATEST ? end : low;
@@ -124,7 +133,8 @@ static bool topic_ask(struct lane *lane, uint32_t topic, struct topic_begun *beg
 		return true;
 	begun->partitions = kafka_consumer_topic_partitions(lane->consumer, topic);
 	if (begun->partitions < 1) {
-		err_set(err, "topic %s does not say how many partitions it has", lane->pipeline->setup.topics[topic]);
+		err_set(err, "topic %s does not say how many partitions it has",
+			lane->pipeline->setup.topics[topic]);
 		return false;
 	}
 	free(begun->marks);
@@ -133,7 +143,8 @@ static bool topic_ask(struct lane *lane, uint32_t topic, struct topic_begun *beg
 	return begun->asked;
 }
 
-static bool find_one(struct lane *lane, const struct kafka_assigned *a, struct topic_begun *topics, struct first *first, struct err *err)
+static bool find_one(struct lane *lane, const struct kafka_assigned *a, struct topic_begun *topics,
+		     struct first *first, struct err *err)
 {
 	struct pipeline *p = lane->pipeline;
 	if (a->committed >= 0) {
@@ -143,8 +154,8 @@ static bool find_one(struct lane *lane, const struct kafka_assigned *a, struct t
 	struct topic_begun *begun = &topics[a->topic];
 	if (!topic_ask(lane, a->topic, begun, err))
 		return false;
-	struct first_rule rule = first_rule(p->setup.start, pipeline_now(p), p->setup.intake.reach_ms, a->partition, begun->partitions,
-					    begun->marks, begun->count);
+	struct first_rule rule = first_rule(p->setup.start, pipeline_now(p), p->setup.intake.reach_ms,
+					    a->partition, begun->partitions, begun->marks, begun->count);
 	first->mark = rule.mark;
 	return offset_of(lane, a, &rule, &first->offset, err);
 }

@@ -28,7 +28,8 @@ static void note_origins(struct lane *lane, const struct kafka_record *const *of
 	for (; lane->origins_count < intake_letters(lane->intake); lane->origins_count++) {
 		const struct kafka_record *r = of[intake_letter(lane->intake, lane->origins_count).tag];
 		size_t need = lane->keys_used + r->key.len;
-		if (need > lane->keys_size) {   /* like the letters' bytes: the most that one commit ever held, and stays */
+		if (need >
+		    lane->keys_size) { /* like the letters' bytes: the most that one commit ever held, and stays */
 			lane->keys_size = need * 2 > 65536 ? need * 2 : 65536;
 			lane->keys = realloc(lane->keys, lane->keys_size);
 			must(lane->keys != NULL);
@@ -36,14 +37,20 @@ static void note_origins(struct lane *lane, const struct kafka_record *const *of
 		if (r->key.len)
 			memcpy(lane->keys + lane->keys_used, r->key.at, r->key.len);
 		lane->origins[lane->origins_count] = (struct origin){
-			.topic = r->topic, .partition = r->partition, .offset = r->offset, .timestamp_ms = r->timestamp_ms,
-			.key_at = lane->keys_used, .key_len = r->key.len, .has_key = r->key.at != NULL,
+			.topic = r->topic,
+			.partition = r->partition,
+			.offset = r->offset,
+			.timestamp_ms = r->timestamp_ms,
+			.key_at = lane->keys_used,
+			.key_len = r->key.len,
+			.has_key = r->key.at != NULL,
 		};
 		lane->keys_used = need;
 	}
 }
 
-static void take_chunk(struct lane *lane, const struct kafka_record *const *of, const struct intake_record *in, unsigned count)
+static void take_chunk(struct lane *lane, const struct kafka_record *const *of,
+		       const struct intake_record *in, unsigned count)
 {
 	if (count == 0)
 		return;
@@ -67,7 +74,9 @@ static void take(struct lane *lane, const struct kafka_record *records, size_t c
 	uint64_t rollbacks = lane->rollbacks;
 	struct err err = {0};
 	unsigned n = 0;
-	if (count && !pipeline_clock_good(lane->pipeline, &err)) {   /* at once: all of the next second's could be in the future */
+	if (count &&
+	    !pipeline_clock_good(lane->pipeline,
+				 &err)) { /* at once: all of the next second's could be in the future */
 		lane_fail(lane, &err);
 		return;
 	}
@@ -111,7 +120,7 @@ void lane_rollback(struct lane *lane)
 		part->closing = part->journal_offset = -1;
 		if (part->state == PART_READY &&
 		    !kafka_consumer_seek(lane->consumer, part->topic, part->partition, part->committed, &err))
-			lane_fail(lane, &err);   /* reading on would skip what was rolled back */
+			lane_fail(lane, &err); /* reading on would skip what was rolled back */
 	}
 }
 
@@ -144,9 +153,11 @@ static void report_table(struct lane *lane)
 	metrics_put(lane->shard, METRIC_RESPONSES_BYTES, METRIC_ONLY, (double)stats.bytes);
 	metrics_put(lane->shard, METRIC_EVICTIONS, METRIC_ONLY, (double)stats.evictions);
 	metrics_put(lane->shard, METRIC_EXPIRED, METRIC_ONLY, (double)stats.expired);
-	metrics_put(lane->shard, METRIC_TOUCHPOINTS, METRIC_ONLY, (double)names_count(intake_names(lane->intake)));
+	metrics_put(lane->shard, METRIC_TOUCHPOINTS, METRIC_ONLY,
+		    (double)names_count(intake_names(lane->intake)));
 	if (stats.evictions)
-		log_warn("lane %u: %" PRIu64 " responses were evicted from a full table: counts may be inexact, raise responses.max",
+		log_warn("lane %u: %" PRIu64 " responses were evicted from a full table: counts may be "
+					     "inexact, raise responses.max",
 			 lane->number, stats.evictions);
 }
 
@@ -163,10 +174,12 @@ static void report_lag(struct lane *lane)
 		if (at->lag >= 0)
 			metrics_put(lane->shard, METRIC_LAG, part->label, (double)at->lag);
 		caught_up = caught_up && part->state == PART_READY && at->lag == 0;
-		behind = behind || (at->lag > 0 && part->newest_ms > 0 && now_ms - part->newest_ms > BEHIND_MS);
+		behind = behind ||
+			 (at->lag > 0 && part->newest_ms > 0 && now_ms - part->newest_ms > BEHIND_MS);
 	}
 	atomic_store(&lane->behind, behind);
-	atomic_store(&lane->caught_up, caught_up && intake_idle(lane->intake) && lane->commit_state == COMMIT_NONE);
+	atomic_store(&lane->caught_up,
+		     caught_up && intake_idle(lane->intake) && lane->commit_state == COMMIT_NONE);
 }
 
 static void each_second(struct lane *lane)
@@ -186,7 +199,8 @@ static void each_second(struct lane *lane)
 	(void)kafka_consumer_denied(lane->consumer, &err);
 	pthread_mutex_lock(&lane->figures_lock);
 	lane->denied = err;
-	lane->figures = (struct pipeline_figures){lane->counts, lane->commits, lane->aborts, 0, atomic_load(&lane->caught_up)};
+	lane->figures = (struct pipeline_figures){lane->counts, lane->commits, lane->aborts, 0,
+						  atomic_load(&lane->caught_up)};
 	pthread_mutex_unlock(&lane->figures_lock);
 }
 
@@ -195,8 +209,10 @@ static void each_second(struct lane *lane)
 /* One that could not begin (no member of the group just now) counts as the last one too: it is not tried at every poll. */
 bool lane_commit_due(const struct lane *lane, int64_t now_ns)
 {
-	int64_t interval_ns = lane->pipeline->setup.intake.options.commit_interval_ms * 1000000, since_ns = now_ns - lane->last_commit_ns;
-	if (lane->number == 0 && now_ns - lane->last_tick_ns >= SECOND_NS && since_ns >= (interval_ns < SECOND_NS ? interval_ns : SECOND_NS))
+	int64_t interval_ns = lane->pipeline->setup.intake.options.commit_interval_ms * 1000000,
+		since_ns = now_ns - lane->last_commit_ns;
+	if (lane->number == 0 && now_ns - lane->last_tick_ns >= SECOND_NS &&
+	    since_ns >= (interval_ns < SECOND_NS ? interval_ns : SECOND_NS))
 		return true;
 	return since_ns >= interval_ns && (!intake_idle(lane->intake) || lane_uncommitted(lane));
 }
@@ -217,7 +233,8 @@ static void step(struct lane *lane)
 	struct err err = {0};
 	size_t count = 0;
 	int timeout = poll_timeout(lane, os_monotonic_ns());
-	if (kafka_consumer_poll(lane->consumer, lane->records, POLL_RECORDS, &count, timeout, &err) == KAFKA_POLL_FATAL) {
+	if (kafka_consumer_poll(lane->consumer, lane->records, POLL_RECORDS, &count, timeout, &err) ==
+	    KAFKA_POLL_FATAL) {
 		lane_fail(lane, &err);
 		return;
 	}
@@ -253,14 +270,15 @@ static void *lane_main(void *context)
 	if (init_producer(lane))
 		while (!atomic_load(&lane->stop) && !lane->give_up)
 			step(lane);
-	lane_commit_wait(lane);   /* to settle it takes the consumer, which may be fenced and so closes without a revocation */
+	lane_commit_wait(
+		lane); /* to settle it takes the consumer, which may be fenced and so closes without a revocation */
 	if (!lane->give_up)
 		lane_commit_all(lane);
 	lane_refill_stop(lane);
 	pthread_mutex_lock(&lane->lock);
 	lane->closing = true;
 	pthread_mutex_unlock(&lane->lock);
-	kafka_consumer_close(lane->consumer);   /* revoked() is called for what is left */
+	kafka_consumer_close(lane->consumer); /* revoked() is called for what is left */
 	lane->consumer = NULL;
 	must(lane->commit_state == COMMIT_NONE);
 	report_counts(lane);
@@ -281,7 +299,8 @@ static bool open_kafka(struct lane *lane, struct err *err)
 		.batch_max = POLL_RECORDS,
 		.events = lane_events(lane),
 	};
-	lane->producer = kafka_producer_open(&p->setup.kafka, NULL, (int)lane->number, lane_delivered, lane, err);
+	lane->producer =
+		kafka_producer_open(&p->setup.kafka, NULL, (int)lane->number, lane_delivered, lane, err);
 	if (lane->producer == NULL)
 		return false;
 	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_TALLIES, name);

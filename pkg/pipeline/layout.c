@@ -38,10 +38,12 @@ static bool read_first(struct kafka_reader *reader, struct bundle_head *head, bo
 }
 
 /* The first bundle that counts. `until`: STABLE, or HIGH after one was written: a dead instance's transaction may have to end first. */
-static bool first_bundle(struct pipeline *p, const char *topic, int64_t until, struct bundle_head *head, bool *found, struct err *err)
+static bool first_bundle(struct pipeline *p, const char *topic, int64_t until, struct bundle_head *head,
+			 bool *found, struct err *err)
 {
 	struct kafka_read read = {.partition = 0, .from = KAFKA_OFFSET_EARLIEST, .until = until};
-	struct kafka_reader *reader = kafka_reader_open(&p->setup.kafka, &topic, 1, &read, 1, RECORDS, NET_TIMEOUT_MS, err);
+	struct kafka_reader *reader =
+		kafka_reader_open(&p->setup.kafka, &topic, 1, &read, 1, RECORDS, NET_TIMEOUT_MS, err);
 	if (reader == NULL)
 		return false;
 	bool ok = read_first(reader, head, found, err);
@@ -63,7 +65,8 @@ static bool emit(void *context, uint32_t shard, struct str bytes)
 }
 
 /* An empty bundle that says how it is today. */
-static bool write_first(struct pipeline *p, const char *topic, uint32_t tallies, uint32_t journals, struct err *err)
+static bool write_first(struct pipeline *p, const char *topic, uint32_t tallies, uint32_t journals,
+			struct err *err)
 {
 	struct claim claim = {kafka_producer_open_plain(&p->setup.kafka, NULL, NULL, err), 0, err};
 	if (claim.producer == NULL)
@@ -95,11 +98,14 @@ static bool write_first(struct pipeline *p, const char *topic, uint32_t tallies,
 static bool enough(const char *topic, uint32_t used, uint32_t there, struct err *err)
 {
 	if (used < there)
-		log_info("topic %s: %" PRIu32 " of its %" PRIu32 " partitions are used, as many as it was created with", topic, used, there);
+		log_info("topic %s: %" PRIu32 " of its %" PRIu32
+			 " partitions are used, as many as it was created with",
+			 topic, used, there);
 	if (used <= there)
 		return true;
 	err_set(err,
-		"topic %s has %" PRIu32 " partitions, but what was counted was spread over %" PRIu32 ": it was created anew. Create it with as "
+		"topic %s has %" PRIu32 " partitions, but what was counted was spread over %" PRIu32
+		": it was created anew. Create it with as "
 		"many, or delete all topics of kafka.prefix to begin anew",
 		topic, there, used);
 	err->lasting = true;
@@ -115,7 +121,7 @@ bool layout_find(struct pipeline *p, uint32_t tallies, uint32_t journals, struct
 	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_RESPONSES, journal_name);
 	p->shards = tallies;
 	p->journal_partitions = journals;
-	if (!p->setup.intakes)   /* who does not write need not know */
+	if (!p->setup.intakes) /* who does not write need not know */
 		return true;
 	if (!first_bundle(p, tallies_name, KAFKA_UNTIL_STABLE, &head, &found, err))
 		return false;
@@ -126,5 +132,6 @@ bool layout_find(struct pipeline *p, uint32_t tallies, uint32_t journals, struct
 		p->shards = head.shards;
 		p->journal_partitions = head.journals ? head.journals : journals;
 	}
-	return enough(tallies_name, p->shards, tallies, err) && enough(journal_name, p->journal_partitions, journals, err);
+	return enough(tallies_name, p->shards, tallies, err) &&
+	       enough(journal_name, p->journal_partitions, journals, err);
 }

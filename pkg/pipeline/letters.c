@@ -6,7 +6,7 @@
 
 #include "base/number.h"
 
-enum { HEADERS_MAX = 8, HEADER_FRAME = 10 };   /* two lengths */
+enum { HEADERS_MAX = 8, HEADER_FRAME = 10 }; /* two lengths */
 
 void letter_fit(int64_t bytes_max, size_t headers, size_t *key, size_t *value)
 {

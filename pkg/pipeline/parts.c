@@ -43,7 +43,8 @@ static struct part *add_part(struct lane *lane, const struct kafka_assigned *a, 
 	part->begun = first->mark;
 	part->journal_partition = (int32_t)hash_shard(hash_bytes(str_of(part->key)), p->journal_partitions);
 	part->label = metrics_label(p->metrics, METRIC_LAG, p->setup.topics[a->topic], number);
-	lane->parts = pipeline_room(lane->parts, &lane->parts_max, lane->parts_count + 1, sizeof *lane->parts);
+	lane->parts =
+		pipeline_room(lane->parts, &lane->parts_max, lane->parts_count + 1, sizeof *lane->parts);
 	lane->parts[lane->parts_count++] = part;
 	return part;
 }
@@ -61,7 +62,7 @@ static void assigned(void *context, struct kafka_assigned *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct part *part = add_part(lane, &list[i], &firsts[i]);
 		list[i].start = part->committed;
-		list[i].paused = true;   /* until its responses are known again */
+		list[i].paused = true; /* until its responses are known again */
 		log_info("lane %u: %s from offset %" PRId64, lane->number, part->key, part->committed);
 	}
 	free(firsts);
@@ -107,7 +108,8 @@ static void out_of_range(void *context, const struct kafka_range_error *e)
 	struct lane *lane = context;
 	struct part *part = lane_part(lane, e->topic, e->partition);
 	log_error("%s:%" PRId32 ": offset %" PRId64 " is gone (there is %" PRId64 " to %" PRId64
-		  "): reading goes on at %" PRId64 ", what was between is lost to us (retention, or the topic was created anew)",
+		  "): reading goes on at %" PRId64
+		  ", what was between is lost to us (retention, or the topic was created anew)",
 		  lane->pipeline->setup.topics[e->topic], e->partition, e->wanted, e->low, e->high, e->low);
 	metrics_add(lane->shard, METRIC_INPUT_RESETS, METRIC_ONLY, 1);
 	if (part) {

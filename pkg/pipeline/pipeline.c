@@ -6,7 +6,7 @@
 
 #include "log/log.h"
 
-enum { CLOCK_APART_MS = 1000 };   /* that much is worth a word, and the least that is worth a restart */
+enum { CLOCK_APART_MS = 1000 }; /* that much is worth a word, and the least that is worth a restart */
 
 void pipeline_give_up(struct pipeline *p, const struct err *err)
 {
@@ -30,8 +30,10 @@ bool pipeline_clock_good(const struct pipeline *p, struct err *err)
 	if (apart_ms <= most_ms && apart_ms >= -most_ms)
 		return true;
 	err_set(err,
-		"the machine's clock was set %s by %.0f s while the program ran, more than intake.max_future_skew: rather than judge "
-		"feedback by a wrong time it ends; started again it goes by the new time, and nothing is lost",
+		"the machine's clock was set %s by %.0f s while the program ran, more than "
+		"intake.max_future_skew: rather than judge "
+		"feedback by a wrong time it ends; started again it goes by the new time, and nothing is "
+		"lost",
 		apart_ms > 0 ? "forward" : "back", (double)(apart_ms > 0 ? apart_ms : -apart_ms) / 1000);
 	return false;
 }
@@ -79,7 +81,8 @@ static bool ensure_topics(struct pipeline *p, struct err *err)
 			log_warn("%s", topics[i].warning);
 	}
 	p->letter_bytes_max = topics[KAFKA_TOPIC_DEAD_LETTERS].record_bytes_max;
-	return layout_find(p, (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions, (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions, err);
+	return layout_find(p, (uint32_t)topics[KAFKA_TOPIC_TALLIES].partitions,
+			   (uint32_t)topics[KAFKA_TOPIC_RESPONSES].partitions, err);
 }
 
 static char *metrics_of(void *context, size_t *len)
@@ -104,12 +107,15 @@ static void lanes_ready(struct pipeline *p, struct http_reasons *reasons)
 			http_not_ready(reasons, "lane %u refills its response table from the journal", i);
 		unsigned aborts = atomic_load(&lane->aborts_in_a_row);
 		if (aborts >= ABORTS_MANY)
-			http_not_ready(reasons, "lane %u comes no further: its last %u transactions were aborted, the log says why", i,
-				       aborts);
+			http_not_ready(reasons,
+				       "lane %u comes no further: its last %u transactions were aborted, the "
+				       "log says why",
+				       i, aborts);
 	}
 	if (evictions)
 		http_not_ready(reasons,
-			       "%llu responses were evicted from a full response table: counts may be inexact, raise responses.max",
+			       "%llu responses were evicted from a full response table: counts may be "
+			       "inexact, raise responses.max",
 			       (unsigned long long)evictions);
 }
 
@@ -119,14 +125,17 @@ static void ready(void *context, struct http_reasons *reasons)
 	int64_t apart_ms = os_clock_apart_ms(p->clock);
 	lanes_ready(p, reasons);
 	if (apart_ms > CLOCK_APART_MS || apart_ms < -CLOCK_APART_MS)
-		http_not_ready(reasons, "the machine's clock was set: it is %.1f s from the one that windows go by; a restart follows it",
+		http_not_ready(reasons,
+			       "the machine's clock was set: it is %.1f s from the one that windows go by; a "
+			       "restart follows it",
 			       (double)apart_ms / 1000);
 	if (p->watcher) {
 		uint64_t published;
 		bool up;
 		publisher_stats(p->publisher, &published, &up);
 		if (!up)
-			http_not_ready(reasons, "Redis is away: windows go on in memory, what readers see is old");
+			http_not_ready(reasons,
+				       "Redis is away: windows go on in memory, what readers see is old");
 		struct err denied = {0};
 		if (watcher_denied(p->watcher, &denied))
 			http_not_ready(reasons, "watch: %s", denied.text);
@@ -182,9 +191,11 @@ bool pipeline_tick(struct pipeline *p, struct err *err)
 {
 	int64_t step_ms = os_clock_look(p->clock);
 	if (step_ms)
-		log_warn("the wall clock was set by %lld ms; our time runs on without the step, a restart follows it",
+		log_warn("the wall clock was set by %lld ms; our time runs on without the step, a restart "
+			 "follows it",
 			 (long long)step_ms);
-	metrics_put(p->shard, METRIC_CLOCK_APART_SECONDS, METRIC_ONLY, (double)os_clock_apart_ms(p->clock) / 1000);
+	metrics_put(p->shard, METRIC_CLOCK_APART_SECONDS, METRIC_ONLY,
+		    (double)os_clock_apart_ms(p->clock) / 1000);
 	if (!atomic_load(&p->failed))
 		return pipeline_clock_good(p, err);
 	pthread_mutex_lock(&p->lock);

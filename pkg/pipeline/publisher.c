@@ -10,9 +10,10 @@
 
 #include "log/log.h"
 
-#define REDIS_SHARE  0.5          /* of Redis' one thread that a publisher may take */
-#define SECOND_NS    1000000000LL
-#define FAILED_NS    100000000LL  /* after a failure: the store's back-off decides when it connects, we only stop spinning */
+#define REDIS_SHARE 0.5 /* of Redis' one thread that a publisher may take */
+#define SECOND_NS   1000000000LL
+#define FAILED_NS                                                                                            \
+	100000000LL /* after a failure: the store's back-off decides when it connects, we only stop spinning */
 
 struct publisher {
 	struct pipeline *pipeline;
@@ -23,13 +24,14 @@ struct publisher {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct parcel parcels[PARCELS];
-	uint64_t next;                            /* number of the parcel that is written next: in order, or positions would be refused */
-	uint64_t sent;                            /* the watcher's */
+	uint64_t
+		next; /* number of the parcel that is written next: in order, or positions would be refused */
+	uint64_t sent; /* the watcher's */
 	bool stop, hurry, lost;
-	int64_t not_before_ns;                    /* no parcel is filled before */
+	int64_t not_before_ns; /* no parcel is filled before */
 	const struct watch_part **parts;
 	unsigned parts_count, parts_room;
-	struct store_health *health;              /* the publisher's thread's */
+	struct store_health *health; /* the publisher's thread's */
 	unsigned health_room;
 	_Atomic uint64_t published;
 	atomic_bool up;
@@ -84,8 +86,9 @@ static int64_t publish(struct publisher *pub, struct parcel *parcel)
 	struct store_batch done = store_publish(pub->store, b->at, b->count, parcel->outcomes);
 	observe(pub, parcel, &done);
 	if (done.refused)
-		log_warn("%u touchpoints hold a newer position in Redis: another owner of partition %d is at work", done.refused,
-			 (int)parcel->part->partition);
+		log_warn("%u touchpoints hold a newer position in Redis: another owner of partition %d is at "
+			 "work",
+			 done.refused, (int)parcel->part->partition);
 	if (setup->published && done.failed == 0)
 		setup->published(setup->published_context, b->at, b->count);
 	return done.failed ? -1 : done.redis_us;
@@ -93,7 +96,7 @@ static int64_t publish(struct publisher *pub, struct parcel *parcel)
 
 static void checkpoint(struct publisher *pub, struct parcel *parcel)
 {
-	static struct store_field fields[WATCH_FIELDS];   /* one publisher a process */
+	static struct store_field fields[WATCH_FIELDS]; /* one publisher a process */
 	struct watch_batch *b = parcel->batch;
 	struct store_position low = {b->low.log_ms, b->low.offset};
 	if (b->fields_count == 0)
@@ -101,7 +104,8 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 	for (unsigned i = 0; i < b->fields_count; i++)
 		fields[i] = (struct store_field){
 			b->fields[i].touchpoint,
-			{b->fields[i].len ? (const char *)b->bytes + b->fields[i].at : NULL, b->fields[i].len}};
+			{b->fields[i].len ? (const char *)b->bytes + b->fields[i].at : NULL,
+			 b->fields[i].len}};
 	struct store_checkpoint c = {
 		.partition = (unsigned)parcel->part->partition,
 		.at = {b->position.log_ms, b->position.offset},
@@ -113,9 +117,11 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 	parcel->checkpoint = store_checkpoint(pub->store, &c, &parcel->part->token);
 	metrics_add(pub->shard, METRIC_CHECKPOINTS, parcel->checkpoint, 1);
 	if (parcel->checkpoint == STORE_CHECKPOINT_LOST)
-		log_warn("Redis lost the checkpoint of partition %d: all of it is written again", (int)parcel->part->partition);
+		log_warn("Redis lost the checkpoint of partition %d: all of it is written again",
+			 (int)parcel->part->partition);
 	if (parcel->checkpoint == STORE_CHECKPOINT_REFUSED)
-		log_warn("partition %d has a newer checkpoint: another owner is at work", (int)parcel->part->partition);
+		log_warn("partition %d has a newer checkpoint: another owner is at work",
+			 (int)parcel->part->partition);
 }
 
 /* ---- each second: health and gauges ---- */
@@ -128,11 +134,12 @@ static void write_health(struct publisher *pub)
 	pub->health = pipeline_room(pub->health, &pub->health_room, pub->parts_count, sizeof *pub->health);
 	for (unsigned i = 0; i < pub->parts_count; i++) {
 		int64_t as_of_ms = atomic_load(&pub->parts[i]->as_of_ms);
-		if (as_of_ms == 0)   /* not caught up yet: what is in Redis is not ours to vouch for */
+		if (as_of_ms == 0) /* not caught up yet: what is in Redis is not ours to vouch for */
 			continue;
 		pub->health[n++] = (struct store_health){(unsigned)pub->parts[i]->partition, as_of_ms,
-						    now_ms - atomic_load(&pub->parts[i]->log_ms),
-						    kafka_instance(&pub->pipeline->setup.kafka), pub->pipeline->setup.version};
+							 now_ms - atomic_load(&pub->parts[i]->log_ms),
+							 kafka_instance(&pub->pipeline->setup.kafka),
+							 pub->pipeline->setup.version};
 	}
 	pthread_mutex_unlock(&pub->lock);
 	if (n)
@@ -154,7 +161,8 @@ static void each_second(struct publisher *pub)
 		if (up)
 			log_info("Redis %s is there", store_address(pub->store));
 		else
-			log_warn("Redis %s is away: %s; windows go on in memory", store_address(pub->store), store_error(pub->store));
+			log_warn("Redis %s is away: %s; windows go on in memory", store_address(pub->store),
+				 store_error(pub->store));
 	}
 	atomic_store(&pub->up, up);
 	metrics_put(pub->shard, METRIC_REDIS_UP, METRIC_ONLY, up);

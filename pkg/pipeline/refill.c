@@ -43,13 +43,13 @@ static bool begin(struct lane *lane)
 		add_read(lane, lane->parts[i]);
 		waiting++;
 	}
-	if (waiting == 0) {   /* they were revoked again before it began */
+	if (waiting == 0) { /* they were revoked again before it began */
 		atomic_store(&lane->refilling, false);
 		return false;
 	}
 	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_RESPONSES, name);
-	lane->refill = kafka_reader_open(&p->setup.kafka, topics, 1, lane->refill_reads, lane->refill_count, REFILL_RECORDS,
-					 NET_TIMEOUT_MS, &err);
+	lane->refill = kafka_reader_open(&p->setup.kafka, topics, 1, lane->refill_reads, lane->refill_count,
+					 REFILL_RECORDS, NET_TIMEOUT_MS, &err);
 	if (lane->refill == NULL) {
 		log_warn("lane %u: the journal can't be read, trying again: %s", lane->number, err.text);
 		return false;
@@ -71,8 +71,10 @@ static bool same_key(struct lane *lane, const struct bundle_journal *journal, co
 	char topic[KAFKA_TOPIC_NAME_BYTES];
 	kafka_topic_name(&lane->pipeline->setup.kafka, KAFKA_TOPIC_RESPONSES, topic);
 	err_set(&err,
-		"%s [%" PRId32 "] at offset %" PRId64 " was written under another id key: repeats and edits of what it holds would count "
-		"twice. Give intake.id_key_file (without one: kafka.prefix) as it was, or a new kafka.prefix to begin anew",
+		"%s [%" PRId32 "] at offset %" PRId64
+		" was written under another id key: repeats and edits of what it holds would count "
+		"twice. Give intake.id_key_file (without one: kafka.prefix) as it was, or a new kafka.prefix "
+		"to begin anew",
 		topic, r->partition, r->offset);
 	err.lasting = true;
 	lane_fail(lane, &err);
@@ -112,8 +114,8 @@ static void say_progress(struct lane *lane, bool done)
 	lane->refill_said_ns = now_ns;
 	double seconds = (double)(now_ns - lane->refill_began_ns) / 1e9;
 	log_info("lane %u: %s %" PRIu64 " responses from the journal in %.1f s (%.2f M/s)%s", lane->number,
-		 done ? "refilled" : "refilling:", lane->refill_entries, seconds, (double)lane->refill_entries / 1e6 / (seconds + 1e-9),
-		 done ? "" : ", more to come");
+		 done ? "refilled" : "refilling:", lane->refill_entries, seconds,
+		 (double)lane->refill_entries / 1e6 / (seconds + 1e-9), done ? "" : ", more to come");
 }
 
 static void end(struct lane *lane)
@@ -127,7 +129,8 @@ static void end(struct lane *lane)
 		struct part *part = lane->parts[i];
 		if (part->state == PART_REFILLING) {
 			part->state = PART_READY;
-			if (!kafka_consumer_resume(lane->consumer, part->topic, part->partition, part->next, &err))
+			if (!kafka_consumer_resume(lane->consumer, part->topic, part->partition, part->next,
+						   &err))
 				lane_fail(lane, &err);
 		}
 		waiting = waiting || part->state == PART_WAITING;
@@ -152,7 +155,8 @@ void lane_refill_step(struct lane *lane)
 	int64_t until_ns = os_monotonic_ns() + STEP_NS;
 	while (!kafka_reader_done(lane->refill) && os_monotonic_ns() < until_ns) {
 		size_t count = 0;
-		if (kafka_reader_poll(lane->refill, records, REFILL_RECORDS, &count, 10, &err) == KAFKA_POLL_FATAL) {
+		if (kafka_reader_poll(lane->refill, records, REFILL_RECORDS, &count, 10, &err) ==
+		    KAFKA_POLL_FATAL) {
 			lane_fail(lane, &err);
 			return;
 		}

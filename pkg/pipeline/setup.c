@@ -47,20 +47,22 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 		.watches = config->watch_here,
 		.start = (enum config_start)config->general.start,
 		.version = CORRIDOR_VERSION,
-		.intake = {
-			.options = config->intake,
-			.responses = config->responses,
-			.sources = config->intake_sources,
-			.sources_count = config->sources_count,
-			.reach_ms = config->reach_ms,
-			.id_key = config->id_key,
-		},
-		.watch = {
-			.options = config->publish,
-			.windows.count = config->windows_count,
-			.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
-			.ttl_ms = config->redis.ttl_ms,
-		},
+		.intake =
+			{
+				.options = config->intake,
+				.responses = config->responses,
+				.sources = config->intake_sources,
+				.sources_count = config->sources_count,
+				.reach_ms = config->reach_ms,
+				.id_key = config->id_key,
+			},
+		.watch =
+			{
+				.options = config->publish,
+				.windows.count = config->windows_count,
+				.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
+				.ttl_ms = config->redis.ttl_ms,
+			},
 	};
 	setup->kafka.log = log_kafka;
 	for (unsigned i = 0; i < config->windows_count; i++)

@@ -11,7 +11,7 @@
 
 #include "log/log.h"
 
-enum { RESTORE_TRIES = 20 };   /* of 100 ms: Redis may start together with us */
+enum { RESTORE_TRIES = 20 }; /* of 100 ms: Redis may start together with us */
 
 struct watch_part *watcher_part(struct watcher *w, int32_t partition)
 {
@@ -41,8 +41,8 @@ static struct watch *fresh_watch(struct watcher *w, int32_t partition)
 	return watch_create(&setup, pipeline_now(w->pipeline));
 }
 
-static bool try_restore(struct watcher *w, struct watch_part *part, struct store *store, struct store_position *low,
-			enum store_restore_outcome *out)
+static bool try_restore(struct watcher *w, struct watch_part *part, struct store *store,
+			struct store_position *low, enum store_restore_outcome *out)
 {
 	struct restoring r = {part->watch, 0, 0};
 	struct store_restore what = {(unsigned)part->partition, &r, restore_field, NULL};
@@ -50,16 +50,19 @@ static bool try_restore(struct watcher *w, struct watch_part *part, struct store
 	uint64_t missed = watch_memory(part->watch).missed;
 	if (*out == STORE_RESTORE_DONE && r.unreadable == 0 && missed == 0) {
 		watch_restored(part->watch, (struct watch_position){low->log_ms, low->offset});
-		log_info("partition %" PRId32 ": %" PRIu64 " touchpoints restored, going on behind offset %" PRId64, part->partition,
-			 r.fields, low->offset);
+		log_info("partition %" PRId32 ": %" PRIu64
+			 " touchpoints restored, going on behind offset %" PRId64,
+			 part->partition, r.fields, low->offset);
 		return true;
 	}
 	watch_destroy(part->watch);
 	part->watch = fresh_watch(w, part->partition);
 	if (*out == STORE_RESTORE_DONE) {
 		part->rewrite = true;
-		log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64 " touchpoints in the checkpoint can't be used, %" PRIu64
-			 " windows are not in it (windows, zones or limits were configured anew); rebuilding from the tallies",
+		log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64
+			 " touchpoints in the checkpoint can't be used, %" PRIu64
+			 " windows are not in it (windows, zones or limits were configured anew); rebuilding "
+			 "from the tallies",
 			 part->partition, r.unreadable, r.fields, missed);
 	}
 	return false;
@@ -67,7 +70,8 @@ static bool try_restore(struct watcher *w, struct watch_part *part, struct store
 
 /* The position to go on from, or false: the windows are rebuilt from the log. Redis may start together with us, so the first partition
  * waits for it a little; the others know. */
-static bool restore(struct watcher *w, struct watch_part *part, struct store *store, struct store_position *low)
+static bool restore(struct watcher *w, struct watch_part *part, struct store *store,
+		    struct store_position *low)
 {
 	enum store_restore_outcome out = STORE_RESTORE_FAILED;
 	for (int tries = 0; tries < (w->redis_away ? 1 : RESTORE_TRIES); tries++) {
@@ -79,7 +83,8 @@ static bool restore(struct watcher *w, struct watch_part *part, struct store *st
 			usleep(100000);
 	}
 	w->redis_away = true;
-	log_warn("partition %" PRId32 ": Redis is away (%s); rebuilding from the tallies", part->partition, store_error(store));
+	log_warn("partition %" PRId32 ": Redis is away (%s); rebuilding from the tallies", part->partition,
+		 store_error(store));
 	return false;
 }
 
@@ -88,10 +93,11 @@ static int64_t rebuild_from(struct watcher *w, int32_t partition)
 	struct pipeline *p = w->pipeline;
 	struct err err = {0};
 	int64_t offset;
-	if (p->setup.embedded)   /* it answers every question for a time with the end */
+	if (p->setup.embedded) /* it answers every question for a time with the end */
 		return KAFKA_OFFSET_EARLIEST;
 	/* Both windows of the longest length, and how far a response may be dated ahead of the bundle that brought it. */
-	int64_t from_ms = pipeline_now(p) - 2 * p->setup.intake.reach_ms - p->setup.intake.options.max_future_skew_ms - 60000;
+	int64_t from_ms = pipeline_now(p) - 2 * p->setup.intake.reach_ms -
+			  p->setup.intake.options.max_future_skew_ms - 60000;
 	if (kafka_consumer_offset_at(w->consumer, 0, partition, from_ms, &offset, NET_TIMEOUT_MS, &err))
 		return offset;
 	log_warn("partition %" PRId32 ": %s; rebuilding from the earliest tally", partition, err.text);
@@ -105,15 +111,19 @@ static bool is_cut_short(struct watcher *w, int32_t partition, int64_t log_ms, i
 	struct err err = {0};
 	int64_t after;
 	return first < stable &&
-	       kafka_consumer_offset_at(w->consumer, 0, partition, log_ms + 1, &after, NET_TIMEOUT_MS, &err) && after > first;
+	       kafka_consumer_offset_at(w->consumer, 0, partition, log_ms + 1, &after, NET_TIMEOUT_MS,
+					&err) &&
+	       after > first;
 }
 
 /* The log ends before `at`: whatever happened, the windows are to be what the log and our state say together. Where to go on. */
-static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct watch_position at, int64_t first, int64_t stable)
+static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct watch_position at, int64_t first,
+			  int64_t stable)
 {
 	if (is_cut_short(w, part->partition, at.log_ms, first, stable)) {
 		log_error("%s:%" PRId32 " lost its end: it stops at %" PRId64 ", we had read to %" PRId64
-			  "; the windows are rebuilt from what is left", w->topic, part->partition, stable, at.offset);
+			  "; the windows are rebuilt from what is left",
+			  w->topic, part->partition, stable, at.offset);
 		watch_destroy(part->watch);
 		part->watch = fresh_watch(w, part->partition);
 		part->caught_up = false;
@@ -121,7 +131,8 @@ static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct wat
 		return rebuild_from(w, part->partition);
 	}
 	log_error("%s:%" PRId32 " was created anew: it ends at %" PRId64 ", we had read to %" PRId64
-		  "; what was counted stays, reading begins at what is there", w->topic, part->partition, stable, at.offset);
+		  "; what was counted stays, reading begins at what is there",
+		  w->topic, part->partition, stable, at.offset);
 	watch_log_anew(part->watch);
 	return first;
 }
@@ -133,7 +144,8 @@ static int64_t start_of(struct watcher *w, struct watch_part *part, struct store
 	int64_t first, stable;
 	if (!restore(w, part, store, &low))
 		return rebuild_from(w, part->partition);
-	if (kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS, &err) &&
+	if (kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS,
+				      &err) &&
 	    low.offset + 1 > stable)
 		return begin_anew(w, part, (struct watch_position){low.log_ms, low.offset}, first, stable);
 	return low.offset + 1;
@@ -144,7 +156,7 @@ void watcher_assigned(void *context, struct kafka_assigned *list, size_t count)
 	struct watcher *w = context;
 	struct err err = {0};
 	struct store *store = store_create(&w->pipeline->setup.store, &err);
-	must(store != NULL);   /* the publisher was created from the same options */
+	must(store != NULL); /* the publisher was created from the same options */
 	w->redis_away = false;
 	for (size_t i = 0; i < count; i++) {
 		struct watch_part *part = must_alloc(sizeof *part);
@@ -222,8 +234,10 @@ void watcher_out_of_range(void *context, const struct kafka_range_error *e)
 	struct watcher *w = context;
 	struct watch_part *part = watcher_part(w, e->partition);
 	if (e->wanted <= e->high)
-		log_error("%s:%" PRId32 ": offsets %" PRId64 " to %" PRId64 " are gone before they were read (kafka.retention is too short "
-			  "for how far we are behind): windows lack what was in them", w->topic, e->partition, e->wanted, e->low);
+		log_error("%s:%" PRId32 ": offsets %" PRId64 " to %" PRId64
+			  " are gone before they were read (kafka.retention is too short "
+			  "for how far we are behind): windows lack what was in them",
+			  w->topic, e->partition, e->wanted, e->low);
 	else if (part)
 		part->broken = true;
 }
@@ -232,8 +246,9 @@ void watcher_mend(struct watcher *w, struct watch_part *part)
 {
 	struct err err = {0};
 	int64_t first, stable;
-	if (!kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS, &err))
-		return;   /* again at the next step */
+	if (!kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS,
+				       &err))
+		return; /* again at the next step */
 	await(w, part);
 	int64_t from = begin_anew(w, part, watch_position(part->watch), first, stable);
 	if (kafka_consumer_seek(w->consumer, 0, part->partition, from, &err))

@@ -13,7 +13,7 @@
 #include "base/number.h"
 #include "log/log.h"
 
-enum { POLL_MS = 10 };   /* how soon a due time that no record announces is noticed */
+enum { POLL_MS = 10 }; /* how soon a due time that no record announces is noticed */
 
 /* ---- parcels ---- */
 
@@ -92,7 +92,8 @@ static void letter(struct watcher *w, const struct kafka_record *r)
 {
 	char partition[NUMBER_BYTES], offset[NUMBER_BYTES];
 	struct err err = {0};
-	size_t partition_len = number_whole(partition, r->partition), offset_len = number_whole(offset, r->offset);
+	size_t partition_len = number_whole(partition, r->partition),
+	       offset_len = number_whole(offset, r->offset);
 	struct kafka_header headers[] = {
 		{STR("topic"), str_of(w->topic)},
 		{STR("partition"), {partition, partition_len}},
@@ -100,9 +101,14 @@ static void letter(struct watcher *w, const struct kafka_record *r)
 		{STR("reason"), str_of(feedback_reason_code(FEEDBACK_BAD_BUNDLE))},
 		{STR("sentence"), str_of(feedback_reason_sentence(FEEDBACK_BAD_BUNDLE))},
 	};
-	struct kafka_message m = {.topic = w->letters_topic, .partition = -1, .key = r->key, .value = r->value,
-				  .headers = headers, .headers_count = sizeof headers / sizeof *headers};
-	log_error("%s:%" PRId32 " offset %" PRId64 " can't be read (a newer version of this program wrote it?): to the dead letters",
+	struct kafka_message m = {.topic = w->letters_topic,
+				  .partition = -1,
+				  .key = r->key,
+				  .value = r->value,
+				  .headers = headers,
+				  .headers_count = sizeof headers / sizeof *headers};
+	log_error("%s:%" PRId32 " offset %" PRId64
+		  " can't be read (a newer version of this program wrote it?): to the dead letters",
 		  w->topic, r->partition, r->offset);
 	metrics_add(w->shard, METRIC_DEAD_LETTERS, FEEDBACK_BAD_BUNDLE, 1);
 	if (kafka_producer_send(w->letters, &m, &err) != KAFKA_DONE)
@@ -130,7 +136,7 @@ static void note_caught_up(struct watcher *w)
 		struct watch_part *part = watcher_part(w, w->positions.at[i].partition);
 		if (part && !part->broken && w->positions.at[i].lag == 0 && !part->caught_up) {
 			part->caught_up = true;
-			if (part->rewrite)   /* what the checkpoint holds is of no use to anybody */
+			if (part->rewrite) /* what the checkpoint holds is of no use to anybody */
 				watch_checkpoint_rewrite(part->watch);
 			part->rewrite = false;
 		}
@@ -138,7 +144,8 @@ static void note_caught_up(struct watcher *w)
 	for (unsigned i = 0; i < w->parts_count; i++)
 		all = all && w->parts[i]->caught_up;
 	if (all && !atomic_load(&w->caught_up))
-		malloc_trim(0);   /* a rebuild leaves what librdkafka had queued: hundreds of MB that nobody needs again */
+		malloc_trim(
+			0); /* a rebuild leaves what librdkafka had queued: hundreds of MB that nobody needs again */
 	atomic_store(&w->caught_up, all);
 }
 
@@ -171,10 +178,12 @@ static void each_second(struct watcher *w)
 		due += watch_due(part->watch, now_ms);
 		int64_t log_ms = watch_position(part->watch).log_ms;
 		if (log_ms)
-			metrics_put(w->shard, METRIC_LOG_LAG_SECONDS, part->label, (double)(now_ms - log_ms) / 1000);
+			metrics_put(w->shard, METRIC_LOG_LAG_SECONDS, part->label,
+				    (double)(now_ms - log_ms) / 1000);
 	}
 	if (sum.clamped > w->clamped)
-		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were rebuilt from lacks its beginning",
+		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were "
+				    "rebuilt from lacks its beginning",
 			 sum.clamped - w->clamped);
 	w->clamped = sum.clamped;
 	struct err denied = {0};
@@ -192,7 +201,8 @@ static bool step(struct watcher *w)
 {
 	struct err err = {0};
 	size_t count = 0;
-	if (kafka_consumer_poll(w->consumer, w->records, POLL_RECORDS, &count, POLL_MS, &err) == KAFKA_POLL_FATAL) {
+	if (kafka_consumer_poll(w->consumer, w->records, POLL_RECORDS, &count, POLL_MS, &err) ==
+	    KAFKA_POLL_FATAL) {
 		err_prefix(&err, "watch");
 		pipeline_give_up(w->pipeline, &err);
 		return false;
@@ -237,9 +247,9 @@ static void *watcher_main(void *context)
 	pthread_mutex_lock(&w->lock);
 	w->closing = true;
 	pthread_mutex_unlock(&w->lock);
-	kafka_consumer_close(w->consumer);   /* revoked() saves and drops what is left */
+	kafka_consumer_close(w->consumer); /* revoked() saves and drops what is left */
 	w->consumer = NULL;
-	while (w->parts_count)               /* after a fatal error nothing was revoked */
+	while (w->parts_count) /* after a fatal error nothing was revoked */
 		watcher_drop(w, w->parts[0]->partition, 0);
 	return NULL;
 }

@@ -21,8 +21,8 @@ const struct option_row response_options[] = {
 	 .preset = "8d",
 	 .min = 60e3,
 	 .max = 400 * 86400e3,
-	 .prose =
-		 "how long each is remembered; at least the longest window and intake.max_future_skew together"},
+	 .prose = "how long each is remembered; at least the longest window and intake.max_future_skew "
+		  "together"},
 	{.key = NULL},
 };
 

@@ -61,7 +61,8 @@ bool tally_full(const struct tally *tally, uint32_t more)
 }
 
 /* Two rounds of multiply and fold: neighbouring seconds and bins, the usual case, land far apart. */
-static uint32_t slot_of(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin)
+static uint32_t slot_of(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second,
+			uint8_t bin)
 {
 	uint64_t h = ((uint64_t)touchpoint << 32 | second) * UINT64_C(0x9E3779B97F4A7C15);
 	h = (h ^ h >> 29 ^ ((uint32_t)ledger << 8 | bin)) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -109,7 +110,8 @@ void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_
 				   .bin = bin});
 }
 
-void tally_prefetch(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin)
+void tally_prefetch(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second,
+		    uint8_t bin)
 {
 	__builtin_prefetch(&tally->slots[slot_of(tally, touchpoint, ledger, second, bin)], 1);
 	__builtin_prefetch(&tally->chains[touchpoint], 1);

@@ -60,11 +60,12 @@ void watch_fill_checkpoint(struct watch *w, int64_t now_ms, bool all, struct wat
 		uint32_t i = w->save_first;
 		bool empty = watch_touchpoint_empty(w, &w->touches[i]);
 		size_t len = empty ? 0 : encode(w, i, b->bytes + used, WATCH_FIELDS_BYTES - used);
-		if (len == 0 && !empty)   /* the batch is full */
+		if (len == 0 && !empty) /* the batch is full */
 			break;
 		b->before[b->fields_count] = w->touches[i].before;
 		b->field_touchpoints[b->fields_count] = i;
-		b->fields[b->fields_count++] = (struct watch_field){names_get(w->names, i), used, len, w->touches[i].of_rewrite};
+		b->fields[b->fields_count++] =
+			(struct watch_field){names_get(w->names, i), used, len, w->touches[i].of_rewrite};
 		used += len;
 		watch_save_remove(w, i);
 		w->save_credit -= w->save_credit > 1 ? 1 : w->save_credit;
@@ -100,8 +101,9 @@ static bool restore_section(void *context, uint32_t kind, const unsigned char *b
 bool watch_restore(struct watch *w, struct str touchpoint, struct str bytes)
 {
 	struct checkpoint_head head;
-	if (names_find(w->names, touchpoint) == NAMES_FULL && names_count(w->names) >= w->setup.touchpoints_max + 2)
-		return false;   /* it would share the name of those beyond the limit: rebuilt, they add up as they should */
+	if (names_find(w->names, touchpoint) == NAMES_FULL &&
+	    names_count(w->names) >= w->setup.touchpoints_max + 2)
+		return false; /* it would share the name of those beyond the limit: rebuilt, they add up as they should */
 	struct restoring to = {w, watch_open_touchpoint(w, touchpoint)};
 	if (!checkpoint_read(bytes, &head, restore_section, &to))
 		return false;

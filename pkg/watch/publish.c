@@ -94,7 +94,7 @@ struct filler {
 	struct watch *w;
 	struct watch_batch *batch;
 	uint32_t tick, refresh;
-	uint32_t spread;   /* of series: from one to the next of a hash */
+	uint32_t spread; /* of series: from one to the next of a hash */
 };
 
 /* 122 fields cost Redis some 400 us. So there are 250 of them a second and not more, at a start too; the next publish of who got none
@@ -103,7 +103,8 @@ enum { SERIES_PER_SECOND = 250 };
 
 static void earn_series(struct watch *w, int64_t now_ms)
 {
-	double earned = w->series_ms ? (double)(now_ms - w->series_ms) * SERIES_PER_SECOND / 1000 : SERIES_PER_SECOND;
+	double earned =
+		w->series_ms ? (double)(now_ms - w->series_ms) * SERIES_PER_SECOND / 1000 : SERIES_PER_SECOND;
 	w->series_ms = now_ms;
 	w->series_credit += earned > 0 ? earned : 0;
 	if (w->series_credit > SERIES_PER_SECOND)
@@ -131,14 +132,15 @@ static void fill_window(struct filler *f, uint32_t slot, enum ledger ledger, uns
 		n += out->reading.bins[i];
 	out->empty = n == 0;
 	uint32_t pace = w->series_pace[which] > f->spread ? w->series_pace[which] : f->spread;
-	if ((s->series[which] == 0 || s->series[which] - 1 + pace <= f->tick) && (out->empty || take_series(w))) {
+	if ((s->series[which] == 0 || s->series[which] - 1 + pace <= f->tick) &&
+	    (out->empty || take_series(w))) {
 		out->panes = b->panes + b->panes_count;
 		out->panes_count = windows_series(w->windows, slot, which, b->panes + b->panes_count);
 		b->panes_count += out->panes_count;
 		s->series[which] = f->tick + 1;
 	}
 	s->published[which] = f->tick + 1;
-	s->dirty &= (uint8_t)~(1u << which);
+	s->dirty &= (uint8_t) ~(1u << which);
 	int64_t next_ms = windows_next_ms(w->windows, slot, which);
 	uint32_t changes = next_ms == INT64_MAX ? UINT32_MAX : watch_tick(w, next_ms) + 1;
 	uint32_t paced = f->tick + w->pace[which];
@@ -166,7 +168,8 @@ static void fill_touchpoint(struct filler *f, uint32_t i)
 		if (slot == NOBODY)
 			continue;
 		for (unsigned which = 0; which < w->setup.windows.count; which++)
-			if (empty || window_due(w, &w->slots[slot], which) <= f->tick)   /* what leaves leaves whole */
+			if (empty ||
+			    window_due(w, &w->slots[slot], which) <= f->tick) /* what leaves leaves whole */
 				fill_window(f, slot, (enum ledger)l, which);
 	}
 	if (b->windows_count > first) {
@@ -184,13 +187,17 @@ static void fill_touchpoint(struct filler *f, uint32_t i)
 	}
 	t->changed_ms = 0;
 	uint32_t due = touchpoint_due(w, t);
-	if (due != UINT32_MAX && !empty)   /* what left is not refreshed */
+	if (due != UINT32_MAX && !empty) /* what left is not refreshed */
 		watch_wheel_put(w, i, due <= f->tick ? f->tick + 1 : due);
-	if (empty && !t->unsaved && w->position.offset >= 0)   /* and leaves the checkpoint */
+	if (empty && !t->unsaved && w->position.offset >= 0) /* and leaves the checkpoint */
 		watch_save_last(w, i, w->position);
 }
 
-enum { WINDOWS_OF_ONE = LEDGERS * WINDOWS_MAX, POOL_WINDOWS = WATCH_BATCH * 6 + WINDOWS_OF_ONE, POOL_PANES = 40000 };
+enum {
+	WINDOWS_OF_ONE = LEDGERS * WINDOWS_MAX,
+	POOL_WINDOWS = WATCH_BATCH * 6 + WINDOWS_OF_ONE,
+	POOL_PANES = 40000
+};
 
 struct watch_batch *watch_batch_create(void)
 {
@@ -219,7 +226,10 @@ static bool batch_full(const struct watch_batch *b)
 
 void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 {
-	struct filler f = {.w = w, .batch = b, .tick = watch_tick(w, now_ms), .refresh = refresh_ticks(w),
+	struct filler f = {.w = w,
+			   .batch = b,
+			   .tick = watch_tick(w, now_ms),
+			   .refresh = refresh_ticks(w),
 			   .spread = names_count(w->names) * (1000 / TICK_MS) / SERIES_PER_SECOND};
 	b->count = b->windows_count = b->panes_count = 0;
 	b->position = w->position;
@@ -234,7 +244,7 @@ void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 			watch_wheel_remove(w, i);
 			fill_touchpoint(&f, i);
 		}
-		if (w->cursor == f.tick)   /* this tick goes on: what becomes due in it goes out at once */
+		if (w->cursor == f.tick) /* this tick goes on: what becomes due in it goes out at once */
 			return;
 		w->cursor++;
 	}
@@ -256,7 +266,7 @@ void watch_failed(struct watch *w, uint32_t i)
 void watch_published(struct watch *w, uint32_t i, bool fresh)
 {
 	struct touch *t = &w->touches[i];
-	if (fresh && t->shown)   /* what was written of it before this publication is gone */
+	if (fresh && t->shown) /* what was written of it before this publication is gone */
 		watch_failed(w, i);
 	t->shown = true;
 }

@@ -41,7 +41,8 @@ void watch_save_last(struct watch *w, uint32_t i, struct watch_position before)
 void watch_save_first(struct watch *w, uint32_t i, struct watch_position before)
 {
 	struct touch *t = &w->touches[i];
-	watch_save_remove(w, i);   /* it changed again meanwhile: the older position holds, and its place is in front */
+	watch_save_remove(
+		w, i); /* it changed again meanwhile: the older position holds, and its place is in front */
 	t->unsaved = true;
 	t->before = before;
 	t->unsaved_since_ms = w->now_ms;

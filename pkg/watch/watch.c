@@ -6,10 +6,12 @@
 const struct option_row watch_options[] = {
 	{"refresh", OPTION_DURATION, offsetof(struct watch_options, refresh_ms), "10s", 1000, 600e3, NULL,
 	 "how often all is written again, changed or not, per 10,000 touchpoints; mends what Redis lost", 0},
-	{"checkpoint", OPTION_DURATION, offsetof(struct watch_options, checkpoint_ms), "30s", 100, 600e3, NULL,
-	 "how often what changed is saved in Redis for a restart, which reads again what came later", 0},
+	{"checkpoint", OPTION_DURATION, offsetof(struct watch_options, checkpoint_ms), "30s", 100, 600e3,
+	 NULL, "how often what changed is saved in Redis for a restart, which reads again what came later",
+	 0},
 	{"cpu_max", OPTION_NUMBER, offsetof(struct watch_options, cpu_max), "0.15", 0.01, 1, NULL,
-	 "how much of one core publishing may take; where that is too little, all is published less often", 0},
+	 "how much of one core publishing may take; where that is too little, all is published less often",
+	 0},
 	{0},
 };
 
@@ -22,7 +24,7 @@ static void set_paces(struct watch *w)
 {
 	for (unsigned i = 0; i < w->setup.windows.count; i++) {
 		int64_t length_s = w->setup.windows.specs[i].length_s;
-		int64_t length_ms = (length_s ? length_s : 24 * 3600) * 1000;   /* today is paced as a day */
+		int64_t length_ms = (length_s ? length_s : 24 * 3600) * 1000; /* today is paced as a day */
 		w->pace[i] = ticks_at_least(length_ms / 3600);
 		w->series_pace[i] = ticks_at_least(length_ms / 60);
 		if (w->setup.ttl_ms && w->series_pace[i] > ticks_at_least(w->setup.ttl_ms / 2))
@@ -40,7 +42,8 @@ static void name_zones(struct watch *w)
 struct watch *watch_create(const struct watch_setup *setup, int64_t now_ms)
 {
 	struct watch *w = must_alloc(sizeof *w);
-	uint32_t touchpoints = setup->touchpoints_max + 3;   /* _unmapped, _overflow of the intakes and our own */
+	uint32_t touchpoints =
+		setup->touchpoints_max + 3; /* _unmapped, _overflow of the intakes and our own */
 	w->setup = *setup;
 	w->names = names_create(touchpoints, VIEW_NAME_MAX);
 	w->touches = must_array(touchpoints, sizeof *w->touches);
@@ -103,7 +106,7 @@ uint32_t watch_open_touchpoint(struct watch *w, struct str name)
 	uint32_t i = names_find(w->names, name);
 	if (i != NAMES_FULL)
 		return i;
-	bool reserve = w->overflow == NOBODY;   /* the last place is kept for it */
+	bool reserve = w->overflow == NOBODY; /* the last place is kept for it */
 	if (known + reserve < w->setup.touchpoints_max + 3)
 		i = names_intern(w->names, name);
 	else

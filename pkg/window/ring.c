@@ -31,7 +31,7 @@ static bool pane_get(const struct windows *w, enum block_shape shape, const uint
 	}
 	struct block b = block_at(w, handle);
 	unsigned first = place % BLOCK_ROWS * row;
-	switch (b.class) {   /* a loop for each width: a checkpoint and a series read thousands of rows */
+	switch (b.class) { /* a loop for each width: a checkpoint and a series read thousands of rows */
 	case 0: any = row_of_halves(b, first, row, out); break;
 	case 1: any = row_of_bytes(b, first, row, out); break;
 	default:

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct str message = {p, (size_t)((stop ? stop : end) - p)};
 		const char *difference = reference_disagrees(decoder, mapping, message);
 		if (difference) {
-			fprintf(stderr, "the decoders differ in %s: %.*s\n", difference, (int)message.len, message.at);
+			fprintf(stderr, "the decoders differ in %s: %.*s\n", difference, (int)message.len,
+				message.at);
 			abort();
 		}
 		p += message.len + 1;

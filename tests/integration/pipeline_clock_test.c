@@ -46,10 +46,11 @@ static int set_up(void **state)
 	set_by_s = 0;
 	w->broker = kafka_embedded_open(1, &err);
 	assert_non_null(w->broker);
-	int len = snprintf(yaml, sizeof yaml,
-			   "roles: [intake]\nkafka: {brokers: '%s', group: g, prefix: c, shards: 2}\nstart: earliest\n"
-			   "http: {listen: '127.0.0.1:0'}\nsources: [{topic: feedback}]\n",
-			   kafka_embedded_brokers(w->broker));
+	int len = snprintf(
+		yaml, sizeof yaml,
+		"roles: [intake]\nkafka: {brokers: '%s', group: g, prefix: c, shards: 2}\nstart: earliest\n"
+		"http: {listen: '127.0.0.1:0'}\nsources: [{topic: feedback}]\n",
+		kafka_embedded_brokers(w->broker));
 	w->config = config_read((struct str){yaml, (size_t)len}, CONFIG_FOR_RUN, &report);
 	assert_non_null(w->config);
 	assert_true(kafka_embedded_topic(w->broker, "feedback", 1, &err));
@@ -85,8 +86,9 @@ static void send(struct world *w, unsigned count)
 	char text[200];
 	struct err err = {0};
 	for (unsigned i = 0; i < count; i++) {
-		int len = snprintf(text, sizeof text, "{\"id\":\"%u\",\"time\":%lld,\"touchpoint\":\"a\",\"score\":9}", w->sent++,
-				   (long long)os_wall_ms());
+		int len = snprintf(text, sizeof text,
+				   "{\"id\":\"%u\",\"time\":%lld,\"touchpoint\":\"a\",\"score\":9}",
+				   w->sent++, (long long)os_wall_ms());
 		struct kafka_message m = {.topic = w->topic, .partition = 0, .value = {text, (size_t)len}};
 		assert_int_equal(kafka_producer_send(w->producer, &m, &err), KAFKA_DONE);
 	}
@@ -118,7 +120,8 @@ static void far_away_the_program_ends_before_it_rejects_anything(void **state)
 		set_by_s = steps_s[i];
 		send(w, 500);
 		assert_false(await(w, 510, &err));
-		assert_non_null(strstr(err.text, steps_s[i] > 0 ? "clock was set forward by 300 s" : "clock was set back by 300 s"));
+		assert_non_null(strstr(err.text, steps_s[i] > 0 ? "clock was set forward by 300 s"
+								: "clock was set back by 300 s"));
 		pipeline_stop(w->pipeline);
 		assert_int_equal(pipeline_figures(w->pipeline).counts.rejected[FEEDBACK_FUTURE], 0);
 		if (i == 0) {
@@ -135,7 +138,9 @@ static void read_answers(const struct world *w, char *out, size_t max)
 	char command[300];
 	unsigned port = pipeline_http_port(w->pipeline);
 	snprintf(command, sizeof command,
-		 "curl -s http://127.0.0.1:%u/readyz; curl -s http://127.0.0.1:%u/metrics | grep ^corridor_clock", port, port);
+		 "curl -s http://127.0.0.1:%u/readyz; curl -s http://127.0.0.1:%u/metrics | grep "
+		 "^corridor_clock",
+		 port, port);
 	FILE *pipe = popen(command, "r");
 	assert_non_null(pipe);
 	size_t len = fread(out, 1, max - 1, pipe);
@@ -164,7 +169,8 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(far_away_the_program_ends_before_it_rejects_anything, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(far_away_the_program_ends_before_it_rejects_anything, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(not_so_far_away_it_goes_on_and_says_so, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("pipeline/clock", tests, NULL, NULL);

@@ -52,7 +52,8 @@ static void published(void *context, const struct publication *list, unsigned co
 			if (p->which != 0)
 				continue;
 			while (c < w->cells + w->cells_count &&
-			       !(c->ledger == p->ledger && str_equal((struct str){c->name, c->name_len}, list[i].touchpoint)))
+			       !(c->ledger == p->ledger &&
+				 str_equal((struct str){c->name, c->name_len}, list[i].touchpoint)))
 				c++;
 			assert_true(c < w->cells + CELLS_MAX);
 			if (c == w->cells + w->cells_count)
@@ -131,7 +132,8 @@ static int set_up(void **state)
 /* What Kafka refuses at first: where a partition begins, and where it was at a time (ListOffsets). */
 static void refuse_offsets(struct world *w)
 {
-	static const int no[] = {-1, -1, -1, -1, -1, -1};   /* UNKNOWN_SERVER_ERROR: librdkafka gives it to the caller */
+	static const int no[] = {-1, -1, -1,
+				 -1, -1, -1}; /* UNKNOWN_SERVER_ERROR: librdkafka gives it to the caller */
 	kafka_embedded_fail(w->broker, 2, no, sizeof no / sizeof *no);
 }
 
@@ -198,14 +200,15 @@ static struct feed *send(struct world *w, int64_t seed, unsigned count, struct f
 	unsigned topic = kafka_producer_topic(producer, "feedback");
 	for (unsigned i = 0; i < count; i++) {
 		feed_next(feed, text, &event);
-		struct kafka_message m = {.topic = topic, .partition = -1, .key = event.key, .value = event.message};
+		struct kafka_message m = {
+			.topic = topic, .partition = -1, .key = event.key, .value = event.message};
 		assert_int_equal(kafka_producer_send(producer, &m, &err), KAFKA_DONE);
 		if (expect)
 			feed_expect_add(expect, &event);
 	}
 	assert_int_equal(kafka_producer_flush(producer, 30000, &err), KAFKA_DONE);
 	kafka_producer_close(producer);
-	return feed;   /* the expectation's names are the feed's */
+	return feed; /* the expectation's names are the feed's */
 }
 
 static void await_consumed(struct world *w, uint64_t count)
@@ -218,7 +221,8 @@ static void await_consumed(struct world *w, uint64_t count)
 			fail_msg("%s", err.text);
 		usleep(100000);
 	}
-	fail_msg("%llu of %llu messages were read", (unsigned long long)pipeline_figures(w->pipeline).counts.consumed,
+	fail_msg("%llu of %llu messages were read",
+		 (unsigned long long)pipeline_figures(w->pipeline).counts.consumed,
 		 (unsigned long long)count);
 }
 
@@ -235,11 +239,13 @@ static bool same_as_published(void *context, const struct feed_expect_row *row)
 			continue;
 		for (unsigned b = 0; b < BINS; b++)
 			if (c->reading.bins[b] != row->bins[b])
-				fail_msg("%.*s %s bin %u: %lld published, %lld expected", (int)name.len, name.at,
-					 ledger_name(row->ledger), b, (long long)c->reading.bins[b], (long long)row->bins[b]);
+				fail_msg("%.*s %s bin %u: %lld published, %lld expected", (int)name.len,
+					 name.at, ledger_name(row->ledger), b, (long long)c->reading.bins[b],
+					 (long long)row->bins[b]);
 		return true;
 	}
-	fail_msg("%.*s %s was not published", (int)row->touchpoint.len, row->touchpoint.at, ledger_name(row->ledger));
+	fail_msg("%.*s %s was not published", (int)row->touchpoint.len, row->touchpoint.at,
+		 ledger_name(row->ledger));
 	return false;
 }
 
@@ -267,8 +273,8 @@ static void aborted_and_unclear_transactions_are_done_again(void **state)
 {
 	struct world *w = world_of(state);
 	/* EndTxn 26, TxnOffsetCommit 28, AddOffsetsToTxn 25: fatal for the transaction, or retried by librdkafka. */
-	static const int abort_it[] = {48, 48};            /* INVALID_TXN_STATE */
-	static const int again[] = {14, 15, 16};           /* coordinator loading, not available, elsewhere */
+	static const int abort_it[] = {48, 48}; /* INVALID_TXN_STATE */
+	static const int again[] = {14, 15, 16}; /* coordinator loading, not available, elsewhere */
 	feed_destroy(send(w, 12, MESSAGES / 4, NULL));
 	for (int i = 0; i < 6; i++) {
 		kafka_embedded_fail(w->broker, i % 2 ? 28 : 26, i % 3 ? again : abort_it, i % 3 ? 3 : 1);
@@ -287,14 +293,15 @@ static void redis_may_go_and_come_back_empty(void **state)
 	await_consumed(w, 2000);
 	redis_server_kill(w->redis);
 	feed_destroy(send(w, 21, 2000, NULL));
-	await_consumed(w, 4000);   /* windows go on in memory */
+	await_consumed(w, 4000); /* windows go on in memory */
 	redis_server_again(w->redis);
 	pthread_mutex_lock(&w->lock);
 	memset(w->cells, 0, sizeof w->cells);
 	w->cells_count = 0;
 	pthread_mutex_unlock(&w->lock);
 	unsigned seen = 0;
-	for (int i = 0; i < 300 && seen < 20; i++) {   /* 20 touchpoints: all of them are told again, changed or not */
+	for (int i = 0; i < 300 && seen < 20;
+	     i++) { /* 20 touchpoints: all of them are told again, changed or not */
 		usleep(100000);
 		pthread_mutex_lock(&w->lock);
 		seen = w->cells_count;
@@ -337,14 +344,17 @@ static void stopping_at_once_is_fine(void **state)
 
 int main(void)
 {
-	signal(SIGPIPE, SIG_IGN);   /* as os_signals_open does in the program */
+	signal(SIGPIPE, SIG_IGN); /* as os_signals_open does in the program */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_redis_was_told_is_what_was_sent, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(aborted_and_unclear_transactions_are_done_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(aborted_and_unclear_transactions_are_done_again, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(redis_may_go_and_come_back_empty, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_refusal_to_say_where_to_begin_is_asked_again, set_up_refused, tear_down),
-		cmocka_unit_test_setup_teardown(a_refusal_to_say_where_the_window_begins_is_no_beginning_at_all,
-						set_up_refused_time, tear_down),
+		cmocka_unit_test_setup_teardown(a_refusal_to_say_where_to_begin_is_asked_again,
+						set_up_refused, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_refusal_to_say_where_the_window_begins_is_no_beginning_at_all, set_up_refused_time,
+			tear_down),
 		cmocka_unit_test_setup_teardown(stopping_at_once_is_fine, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);

@@ -47,7 +47,8 @@ static void await_all(struct pipeline *pipeline, const struct redis_server *redi
 	char inputs[200], health[400];
 	struct err err = {0};
 	unsigned inputs_seen = 0, health_seen = 0;
-	snprintf(inputs, sizeof inputs, "curl -s http://127.0.0.1:%u/metrics | grep '^corridor_consumer_lag_messages{'",
+	snprintf(inputs, sizeof inputs,
+		 "curl -s http://127.0.0.1:%u/metrics | grep '^corridor_consumer_lag_messages{'",
 		 pipeline_http_port(pipeline));
 	snprintf(health, sizeof health, "redis-cli -s '%s' --scan --pattern 'corridor:health:*'",
 		 redis_server_socket(redis));
@@ -74,7 +75,8 @@ static void each_of_many_partitions_is_read_and_reported(void **state)
 	log_setup(&quiet);
 	struct kafka_embedded *broker = kafka_embedded_open(1, &err);
 	struct config *config = read_config(broker, redis);
-	config->kafka.shards = SHARDS; /* more than a configuration may ask for: a topic that somebody made by hand */
+	config->kafka.shards =
+		SHARDS; /* more than a configuration may ask for: a topic that somebody made by hand */
 	assert_true(kafka_embedded_topic(broker, "feedback", INPUTS, &err));
 	assert_true(kafka_embedded_own_topics(broker, &config->kafka, &err));
 	assert_true(pipeline_setup_from(&setup, config, &err));

@@ -29,14 +29,16 @@ static void long_names_are_cut_between_code_points(void **state)
 {
 	(void)state;
 	struct names *names = names_create(4, 20);
-	struct str whole = STR("12\xC3\xA9 and much more of it"); /* three bytes stay; the third would split the e acute */
+	struct str whole = STR(
+		"12\xC3\xA9 and much more of it"); /* three bytes stay; the third would split the e acute */
 	uint32_t n = names_intern(names, whole);
 	char expected[32];
 	snprintf(expected, sizeof expected, "12~%016llX", (unsigned long long)hash_bytes(whole));
 	assert_true(str_is(names_get(names, n), expected));
 	assert_true(names_hash(names, n) == hash_bytes(str_of(expected)));
 	assert_int_equal(names_find(names, whole), n);
-	assert_int_equal(names_find(names, str_of(expected)), n); /* what was cut passes the next stage as it is */
+	assert_int_equal(names_find(names, str_of(expected)),
+			 n); /* what was cut passes the next stage as it is */
 	names_destroy(names);
 }
 

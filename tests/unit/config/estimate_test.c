@@ -95,7 +95,8 @@ static void costs_follow_the_keys(void **state)
 	assert_true(config_costs(watch, &assumed).rss < b.rss);
 	assert_true(config_costs(short_windows, &assumed).windows < b.windows);
 	assert_true(config_costs(short_windows, &assumed).redis < b.redis);
-	assert_true(config_costs(lanes, &assumed).response_tables_full == b.response_tables_full); /* they share it */
+	assert_true(config_costs(lanes, &assumed).response_tables_full ==
+		    b.response_tables_full); /* they share it */
 	assert_true(config_costs(lanes, &assumed).intake_rss > b.intake_rss);
 	assert_true(config_costs(longer, &assumed).topics > 1.9 * b.topics &&
 		    config_costs(longer, &assumed).topics < 2.1 * b.topics);

@@ -58,7 +58,8 @@ static const struct row {
 	{SOURCE_LINE "kafka:\n  retention: 1d\n", "3: kafka.retention must be at least 15d (twice the "
 						  "longest window, 7d, and a day) or 0, which means that\n"},
 	{SOURCE_LINE "responses: {horizon: 30d}\nkafka:\n  retention: 30d\n",
-	 "4: kafka.retention must be at least 31d (responses.horizon, 30d, and a day) or 0, which means that: "
+	 "4: kafka.retention must be at least 31d (responses.horizon, 30d, and a day) or 0, which means "
+	 "that: "
 	 "else a restart forgets responses that still count\n"},
 	{SOURCE_LINE "responses: {horizon: 30d}\nkafka: {retention: 31d}\n", ""},
 	{SOURCE_LINE "touchpoints:\n  zones:\n    berlin: Europe/Berlin\n    moon: Luna/Tranquility\n",

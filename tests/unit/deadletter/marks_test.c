@@ -18,7 +18,8 @@ static void what_was_marked_is_known_and_nothing_else(void **state)
 	assert_int_equal(marks.count, count);
 	for (int32_t p = 0; p < 5; p++)
 		for (int64_t o = 0; o < 20010; o++)
-			assert_int_equal(marks_has(&marks, p, o), p < 4 && o >= p && o < 20000 && (o - p) % 3 == 0);
+			assert_int_equal(marks_has(&marks, p, o),
+					 p < 4 && o >= p && o < 20000 && (o - p) % 3 == 0);
 	marks_release(&marks);
 }
 

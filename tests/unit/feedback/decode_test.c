@@ -32,18 +32,20 @@ static enum feedback_reason decode(struct feedback_decoder *decoder, struct str 
 	return feedback_decode(decoder, (struct str){*slot, text.len}, out);
 }
 
-#define SAME(got, want) \
-	do { \
-		if (!str_is(got, want)) \
-			fail_msg("\"%.*s\" instead of \"%s\"", (int)(got).len, (got).at, want); \
+#define SAME(got, want)                                                                                      \
+	do {                                                                                                 \
+		if (!str_is(got, want))                                                                      \
+			fail_msg("\"%.*s\" instead of \"%s\"", (int)(got).len, (got).at, want);              \
 	} while (0)
 
 static void a_whole_response_is_read(void **state)
 {
-	static const char text[] =
-		"{\"id\":\"r-17\",\"time\":\"2026-03-01T09:30:15.250Z\",\"updated\":1772357500,\"kind\":\"relationship\","
-		"\"touchpoint\":\"Check-in\",\"score\":9,\"comment\":\"Quick \\\"and\\\" friendly\\n\\u00e9 \\ud83d\\ude00\","
-		"\"customer\":4711,\"dims\":{\"store\":\"Ulm\",\"lane\":7,\"loyal\":true,\"agent\":null},\"source\":[{\"x\":[1,2.5e3]}]}";
+	static const char text[] = "{\"id\":\"r-17\",\"time\":\"2026-03-01T09:30:15.250Z\",\"updated\":"
+				   "1772357500,\"kind\":\"relationship\","
+				   "\"touchpoint\":\"Check-in\",\"score\":9,\"comment\":\"Quick \\\"and\\\" "
+				   "friendly\\n\\u00e9 \\ud83d\\ude00\","
+				   "\"customer\":4711,\"dims\":{\"store\":\"Ulm\",\"lane\":7,\"loyal\":true,"
+				   "\"agent\":null},\"source\":[{\"x\":[1,2.5e3]}]}";
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
 	struct feedback got;
@@ -108,10 +110,10 @@ static void every_reason_is_given(void **state)
 		{"{\"id\":1,\"time\":1,\"x\":\"\\ud800\"}", FEEDBACK_NOT_UTF8},
 		{"{\"id\":1,\"time\":1,\"x\":\"\\ude00\\ud83d\"}", FEEDBACK_NOT_UTF8},
 		{"{\"id\":1,\"time\":1,\"x\":\"\\ud83d\\u0041\"}", FEEDBACK_NOT_UTF8},
-		{"{\"id\":1,\"time\":1,\"x\":\"\xC0\xAF\"}", FEEDBACK_NOT_UTF8},         /* overlong / */
+		{"{\"id\":1,\"time\":1,\"x\":\"\xC0\xAF\"}", FEEDBACK_NOT_UTF8}, /* overlong / */
 		{"{\"id\":1,\"time\":1,\"x\":\"\xE0\x80\xAF\"}", FEEDBACK_NOT_UTF8},
 		{"{\"id\":1,\"time\":1,\"x\":\"\xF0\x80\x80\xAF\"}", FEEDBACK_NOT_UTF8},
-		{"{\"id\":1,\"time\":1,\"x\":\"\xED\xA0\x80\"}", FEEDBACK_NOT_UTF8},     /* surrogate */
+		{"{\"id\":1,\"time\":1,\"x\":\"\xED\xA0\x80\"}", FEEDBACK_NOT_UTF8}, /* surrogate */
 		{"{\"id\":1,\"time\":1,\"x\":\"\xF4\x90\x80\x80\"}", FEEDBACK_NOT_UTF8}, /* U+110000 */
 		{"{\"id\":1,\"time\":1,\"x\":\"\x80\"}", FEEDBACK_NOT_UTF8},
 		{"{\"id\":1,\"time\":1,\"x\":\"\xC3\"}", FEEDBACK_NOT_UTF8},
@@ -262,7 +264,8 @@ static void scores_and_classes_become_bins(void **state)
 		int len = snprintf(text, sizeof text, "{\"id\":1,%s,\"time\":1}", rows[i].members);
 		enum feedback_reason reason = decode(decoder, (struct str){text, (size_t)len}, &got);
 		if (reason != FEEDBACK_OK || got.ledger != rows[i].ledger || got.bin != rows[i].bin)
-			fail_msg("%s: %s, ledger %d, bin %d", text, feedback_reason_code(reason), got.ledger, got.bin);
+			fail_msg("%s: %s, ledger %d, bin %d", text, feedback_reason_code(reason), got.ledger,
+				 got.bin);
 	}
 	feedback_destroy(decoder);
 }
@@ -272,11 +275,13 @@ static void a_deletion_needs_only_the_id(void **state)
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
 	struct feedback got;
-	assert_int_equal(decode(decoder, STR("{\"op\":\"delete\",\"id\":12345678901234567890123}"), &got), FEEDBACK_OK);
+	assert_int_equal(decode(decoder, STR("{\"op\":\"delete\",\"id\":12345678901234567890123}"), &got),
+			 FEEDBACK_OK);
 	assert_true(got.deletion);
 	SAME(got.id, "12345678901234567890123");
 	assert_true(got.updated_ms == FEEDBACK_NO_VERSION);
-	struct str broken = STR("{\"op\":\"delete\",\"id\":\"a\",\"updated\":5,\"time\":[],\"score\":99,\"dims\":3,\"kind\":\"social\"}");
+	struct str broken = STR("{\"op\":\"delete\",\"id\":\"a\",\"updated\":5,\"time\":[],\"score\":99,"
+				"\"dims\":3,\"kind\":\"social\"}");
 	assert_int_equal(decode(decoder, broken, &got), FEEDBACK_OK);
 	assert_int_equal(got.updated_ms, 5000);
 	assert_int_equal(got.ledger, LEDGER_SOCIAL);
@@ -289,7 +294,8 @@ static void absent_is_empty(void **state)
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
 	struct feedback got;
-	struct str nulls = STR("{\"id\":-0,\"time\":1,\"updated\":null,\"touchpoint\":null,\"comment\":null,\"customer\":null,"
+	struct str nulls = STR("{\"id\":-0,\"time\":1,\"updated\":null,\"touchpoint\":null,\"comment\":null,"
+			       "\"customer\":null,"
 			       "\"dims\":null,\"op\":null}");
 	assert_int_equal(decode(decoder, nulls, &got), FEEDBACK_OK);
 	SAME(got.id, "0");
@@ -303,24 +309,37 @@ static void absent_is_empty(void **state)
 static void content_is_what_makes_versions_equal(void **state)
 {
 	static const char *const same[] = {
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		("{\"dims\":{\"y\":2,\"x\":1},\"comment\":\"\\u0061\\u00e9\",\"score\":\"9\",\"customer\":\"c\",\"touchpoint\":\"T\","
-		"\"time\":\"1970-01-01T00:01:00Z\",\"id\":1,\"updated\":99}"),
-		("{\"dims\":{\"x\":3,\"x\":1,\"y\":2,\"z\":null},\"comment\":\"a\xC3\xA9\",\"score\":9.0,\"customer\":\"c\",\"touchpoint\":\"T\","
-		"\"time\":60,\"id\":1,\"other\":7}"),
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		("{\"dims\":{\"y\":2,\"x\":1},\"comment\":\"\\u0061\\u00e9\",\"score\":\"9\",\"customer\":"
+		 "\"c\",\"touchpoint\":\"T\","
+		 "\"time\":\"1970-01-01T00:01:00Z\",\"id\":1,\"updated\":99}"),
+		("{\"dims\":{\"x\":3,\"x\":1,\"y\":2,\"z\":null},\"comment\":\"a\xC3\xA9\",\"score\":9.0,"
+		 "\"customer\":\"c\",\"touchpoint\":\"T\","
+		 "\"time\":60,\"id\":1,\"other\":7}"),
 	};
 	static const char *const other[] = {
-		"{\"id\":1,\"time\":61,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"U\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":8,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"2\",\"y\":\"1\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\",\"dims\":{\"x\":\"1\"}}",
-		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"c\",\"customer\":\"a\xC3\xA9\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
-		("{\"id\":1,\"time\":60,\"kind\":\"relationship\",\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"customer\":\"c\","
-		"\"dims\":{\"x\":\"1\",\"y\":\"2\"}}"),
+		"{\"id\":1,\"time\":61,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"U\",\"score\":9,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":8,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"comment\":\"a\xC3\xA9\",\"customer\":\"c\","
+		"\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"customer\":\"c\",\"dims\":{\"x\":"
+		"\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\",\"dims\":{"
+		"\"x\":\"1\",\"y\":\"2\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"2\",\"y\":\"1\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"a\xC3\xA9\","
+		"\"customer\":\"c\",\"dims\":{\"x\":\"1\"}}",
+		"{\"id\":1,\"time\":60,\"touchpoint\":\"T\",\"score\":9,\"comment\":\"c\",\"customer\":"
+		"\"a\xC3\xA9\",\"dims\":{\"x\":\"1\",\"y\":\"2\"}}",
+		("{\"id\":1,\"time\":60,\"kind\":\"relationship\",\"touchpoint\":\"T\",\"score\":9,"
+		 "\"comment\":\"a\xC3\xA9\",\"customer\":\"c\","
+		 "\"dims\":{\"x\":\"1\",\"y\":\"2\"}}"),
 	};
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
@@ -358,7 +377,8 @@ static void more_dims_than_fit_are_dropped(void **state)
 static void limits_hold(void **state)
 {
 	(void)state;
-	struct feedback_decoder *decoder = decoder_of((struct feedback_mapping){.bytes_max = 100, .depth_max = 3});
+	struct feedback_decoder *decoder =
+		decoder_of((struct feedback_mapping){.bytes_max = 100, .depth_max = 3});
 	struct feedback got;
 	char text[101];
 	memset(text, ' ', sizeof text);
@@ -366,7 +386,8 @@ static void limits_hold(void **state)
 	assert_int_equal(decode(decoder, (struct str){text, 100}, &got), FEEDBACK_OK);
 	assert_int_equal(decode(decoder, (struct str){text, 101}, &got), FEEDBACK_TOO_LARGE);
 	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":[[]]}"), &got), FEEDBACK_OK);
-	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":[[],[{}]]}"), &got), FEEDBACK_TOO_DEEP);
+	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":[[],[{}]]}"), &got),
+			 FEEDBACK_TOO_DEEP);
 	assert_int_equal(decode(decoder, STR("[[[[1]]]]"), &got), FEEDBACK_TOO_DEEP);
 	feedback_destroy(decoder);
 }
@@ -378,10 +399,12 @@ static void the_rfc_stands_where_jansson_leaves_it(void **state)
 	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
 	struct feedback got;
 	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":1e400}"), &got), FEEDBACK_OK);
-	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":-99999999999999999999}"), &got), FEEDBACK_OK);
+	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"x\":-99999999999999999999}"), &got),
+			 FEEDBACK_OK);
 	assert_int_equal(decode(decoder, STR("{\"id\":1,\"time\":1,\"\\u0000\":2}"), &got), FEEDBACK_OK);
 	assert_int_equal(decode(decoder, (struct str){"17\0", 3}, &got), FEEDBACK_NOT_JSON);
-	assert_int_equal(decode(decoder, (struct str){"{\"id\":1,\"time\":1}\0", 18}, &got), FEEDBACK_NOT_JSON);
+	assert_int_equal(decode(decoder, (struct str){"{\"id\":1,\"time\":1}\0", 18}, &got),
+			 FEEDBACK_NOT_JSON);
 	assert_int_equal(decode(decoder, STR("{\"id\":\"a\\u0000b\",\"time\":1}"), &got), FEEDBACK_OK);
 	assert_int_equal(got.id.len, 3);
 	assert_memory_equal(got.id.at, "a\0b", 3);
@@ -415,7 +438,8 @@ static void memory_of_the_last_message_changes_nothing(void **state)
 		struct feedback got;
 		enum feedback_reason reason = decode(decoder, str_of(rows[i].text), &got);
 		if (reason != FEEDBACK_OK || got.bin != rows[i].score)
-			fail_msg("round %zu, %s: %s, %d", round, rows[i].text, feedback_reason_code(reason), got.bin);
+			fail_msg("round %zu, %s: %s, %d", round, rows[i].text, feedback_reason_code(reason),
+				 got.bin);
 		SAME(got.comment, rows[i].comment);
 	}
 	feedback_destroy(decoder);
@@ -430,8 +454,12 @@ static void strings_live_until_reset(void **state)
 	static char texts[N][600];
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < N; i++) {
-			int len = sprintf(texts[i], "{\"id\":\"\\u0069d-%d\",\"time\":1,\"comment\":\"%0500d\\n\"}", i, i);
-			assert_int_equal(feedback_decode(decoder, (struct str){texts[i], (size_t)len}, &got[i]), FEEDBACK_OK);
+			int len = sprintf(texts[i],
+					  "{\"id\":\"\\u0069d-%d\",\"time\":1,\"comment\":\"%0500d\\n\"}", i,
+					  i);
+			assert_int_equal(
+				feedback_decode(decoder, (struct str){texts[i], (size_t)len}, &got[i]),
+				FEEDBACK_OK);
 		}
 		for (int i = 0; i < N; i++) {
 			char want[20];
@@ -448,8 +476,9 @@ static void strings_live_until_reset(void **state)
 static void reasons_have_stable_codes(void **state)
 {
 	static const char *const codes[FEEDBACK_REASONS] = {
-		"ok", "not_json", "not_utf8", "too_deep", "too_large", "not_object", "no_id", "bad_type", "no_time",
-		"bad_time", "bad_kind", "bad_score", "bad_class", "bad_op", "late", "future", "bad_bundle",
+		"ok",	     "not_json", "not_utf8", "too_deep", "too_large",  "not_object",
+		"no_id",     "bad_type", "no_time",  "bad_time", "bad_kind",   "bad_score",
+		"bad_class", "bad_op",	 "late",     "future",	 "bad_bundle",
 	};
 	(void)state;
 	for (int reason = 0; reason < FEEDBACK_REASONS; reason++) {

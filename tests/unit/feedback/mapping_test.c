@@ -8,10 +8,10 @@
 
 #include "feedback/feedback.h"
 
-#define SAME(got, want) \
-	do { \
-		if (!str_is(got, want)) \
-			fail_msg("\"%.*s\" instead of \"%s\"", (int)(got).len, (got).at, want); \
+#define SAME(got, want)                                                                                      \
+	do {                                                                                                 \
+		if (!str_is(got, want))                                                                      \
+			fail_msg("\"%.*s\" instead of \"%s\"", (int)(got).len, (got).at, want);              \
 	} while (0)
 
 static struct feedback_decoder *decoder_of(const struct feedback_mapping *mapping)
@@ -24,10 +24,16 @@ static struct feedback_decoder *decoder_of(const struct feedback_mapping *mappin
 }
 
 static const struct feedback_mapping delighted = {
-	.path = {[FEEDBACK_ID] = "event_data.id", [FEEDBACK_TIME] = "event_data.created_at", [FEEDBACK_UPDATED] = "event_data.updated_at",
-		 [FEEDBACK_SCORE] = "event_data.score", [FEEDBACK_COMMENT] = "event_data.comment", [FEEDBACK_CUSTOMER] = "event_data.person.id",
-		 [FEEDBACK_DIMS] = "event_data.person_properties", [FEEDBACK_TOUCHPOINT] = "event_data.person_properties.touchpoint",
-		 [FEEDBACK_KIND] = "-", [FEEDBACK_OP] = "-"},
+	.path = {[FEEDBACK_ID] = "event_data.id",
+		 [FEEDBACK_TIME] = "event_data.created_at",
+		 [FEEDBACK_UPDATED] = "event_data.updated_at",
+		 [FEEDBACK_SCORE] = "event_data.score",
+		 [FEEDBACK_COMMENT] = "event_data.comment",
+		 [FEEDBACK_CUSTOMER] = "event_data.person.id",
+		 [FEEDBACK_DIMS] = "event_data.person_properties",
+		 [FEEDBACK_TOUCHPOINT] = "event_data.person_properties.touchpoint",
+		 [FEEDBACK_KIND] = "-",
+		 [FEEDBACK_OP] = "-"},
 	.ledger = LEDGER_RELATIONSHIP,
 };
 
@@ -36,9 +42,12 @@ static void a_nested_shape_is_read(void **state)
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(&delighted);
 	struct feedback got;
-	struct str text = STR("{\"event_type\":\"survey_response.updated\",\"kind\":\"nonsense\",\"op\":7,\"event_data\":{\"id\":\"32\",\"person\":"
-			      "{\"id\":\"9\",\"email\":\"x@example.com\"},\"survey_type\":\"nps\",\"score\":7,\"comment\":\"Fine\",\"created_at\":"
-			      "1772357415,\"updated_at\":1772357416,\"person_properties\":{\"store\":\"Ulm\",\"touchpoint\":\"Till\",\"lane\":3},"
+	struct str text = STR("{\"event_type\":\"survey_response.updated\",\"kind\":\"nonsense\",\"op\":7,"
+			      "\"event_data\":{\"id\":\"32\",\"person\":"
+			      "{\"id\":\"9\",\"email\":\"x@example.com\"},\"survey_type\":\"nps\",\"score\":"
+			      "7,\"comment\":\"Fine\",\"created_at\":"
+			      "1772357415,\"updated_at\":1772357416,\"person_properties\":{\"store\":\"Ulm\","
+			      "\"touchpoint\":\"Till\",\"lane\":3},"
 			      "\"notes\":[],\"tags\":[{\"id\":\"not this\"}]}}");
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(feedback_decode(decoder, text, &got), FEEDBACK_OK);
@@ -50,7 +59,7 @@ static void a_nested_shape_is_read(void **state)
 		SAME(got.comment, "Fine");
 		SAME(got.customer, "9");
 		SAME(got.touchpoint, "Till");
-		assert_int_equal(got.dims_count, 2);   /* what is a field of its own is no dim */
+		assert_int_equal(got.dims_count, 2); /* what is a field of its own is no dim */
 		SAME(got.dims[0].name, "store");
 		SAME(got.dims[1].value, "3");
 	}
@@ -69,12 +78,15 @@ static void the_last_parent_wins_as_a_whole(void **state)
 		const char *comment;
 	} rows[] = {
 		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"}", 9, "a"},
-		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":{\"nps\":{\"value\":3}}", 3, ""},
+		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":{\"nps\":{\"value\":3}}", 3,
+		 ""},
 		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":{}", BIN_NONE, ""},
 		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":null", BIN_NONE, ""},
-		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":[{\"why\":\"b\"}]", BIN_NONE, ""},
+		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\"},\"answers\":[{\"why\":\"b\"}]", BIN_NONE,
+		 ""},
 		{"\"answers\":{\"nps\":{\"value\":9},\"why\":\"a\",\"nps\":7}", BIN_NONE, "a"},
-		{"\"answers\":{\"nps\":{\"value\":9},\"nps\":{\"value\":1},\"why\":\"a\",\"why\":\"b\"}", 1, "b"},
+		{"\"answers\":{\"nps\":{\"value\":9},\"nps\":{\"value\":1},\"why\":\"a\",\"why\":\"b\"}", 1,
+		 "b"},
 		{"\"answers\":7,\"answers\":{\"nps\":{\"value\":9}}", 9, ""},
 		{"\"answers\":\"\",\"value\":4,\"nps\":{\"value\":5},\"why\":\"not this\"", BIN_NONE, ""},
 		{"\"\\u0061nswers\":{\"\\u006eps\":{\"valu\\u0065\":6}}", 6, ""},
@@ -89,8 +101,8 @@ static void the_last_parent_wins_as_a_whole(void **state)
 		int len = snprintf(text, sizeof text, "{\"id\":1,\"time\":1,%s}", rows[i].members);
 		enum feedback_reason reason = feedback_decode(decoder, (struct str){text, (size_t)len}, &got);
 		if (reason != FEEDBACK_OK || got.bin != rows[i].bin || !str_is(got.comment, rows[i].comment))
-			fail_msg("%s: %s, bin %d, comment %.*s", text, feedback_reason_code(reason), got.bin, (int)got.comment.len,
-				 got.comment.at);
+			fail_msg("%s: %s, bin %d, comment %.*s", text, feedback_reason_code(reason), got.bin,
+				 (int)got.comment.len, got.comment.at);
 	}
 	feedback_destroy(decoder);
 }
@@ -98,15 +110,21 @@ static void the_last_parent_wins_as_a_whole(void **state)
 static void dots_and_backslashes_in_names_are_written_escaped(void **state)
 {
 	static const struct feedback_mapping mapping = {
-		.path = {[FEEDBACK_SCORE] = "a\\.b.c\\\\d", [FEEDBACK_COMMENT] = "gr\xC3\xBC\xC3\x9F""e",
-			 [FEEDBACK_CUSTOMER] = "a member whose name is far longer than the thirty-two bytes that are remembered of it"},
+		.path = {[FEEDBACK_SCORE] = "a\\.b.c\\\\d",
+			 [FEEDBACK_COMMENT] = "gr\xC3\xBC\xC3\x9F"
+					      "e",
+			 [FEEDBACK_CUSTOMER] = "a member whose name is far longer than the thirty-two bytes "
+					       "that are remembered of it"},
 	};
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(&mapping);
 	struct feedback got;
-	struct str text = STR("{\"id\":1,\"time\":1,\"a.b\":{\"c\\\\d\":8},\"gr\\u00fc\xC3\x9F" "e\":\"hi\","
-			      "\"a member whose name is far longer than the thirty-two bytes that are remembered of it\":\"me\","
-			      "\"a member whose name is far longer than the thirty-two bytes that are remembered of me\":\"no\"}");
+	struct str text = STR("{\"id\":1,\"time\":1,\"a.b\":{\"c\\\\d\":8},\"gr\\u00fc\xC3\x9F"
+			      "e\":\"hi\","
+			      "\"a member whose name is far longer than the thirty-two bytes that are "
+			      "remembered of it\":\"me\","
+			      "\"a member whose name is far longer than the thirty-two bytes that are "
+			      "remembered of me\":\"no\"}");
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(feedback_decode(decoder, text, &got), FEEDBACK_OK);
 		assert_int_equal(got.bin, 8);
@@ -120,13 +138,16 @@ static void dots_and_backslashes_in_names_are_written_escaped(void **state)
 static void names_that_begin_alike_are_told_apart(void **state)
 {
 	static const struct feedback_mapping mapping = {
-		.path = {[FEEDBACK_SCORE] = "question-a", [FEEDBACK_COMMENT] = "question-b", [FEEDBACK_CUSTOMER] = "question-c",
+		.path = {[FEEDBACK_SCORE] = "question-a",
+			 [FEEDBACK_COMMENT] = "question-b",
+			 [FEEDBACK_CUSTOMER] = "question-c",
 			 [FEEDBACK_TOUCHPOINT] = "question"},
 	};
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(&mapping);
 	struct feedback got;
-	struct str text = STR("{\"question-d\":[],\"question-c\":\"c\",\"question-a\":7,\"id\":1,\"question\":\"t\",\"question-b\":\"b\","
+	struct str text = STR("{\"question-d\":[],\"question-c\":\"c\",\"question-a\":7,\"id\":1,"
+			      "\"question\":\"t\",\"question-b\":\"b\","
 			      "\"time\":1,\"question-\":{},\"questio\":0}");
 	assert_int_equal(feedback_decode(decoder, text, &got), FEEDBACK_OK);
 	assert_int_equal(got.bin, 7);
@@ -139,7 +160,8 @@ static void names_that_begin_alike_are_told_apart(void **state)
 /* Members in another order in each message, hundreds of them: also while nothing is remembered, and when order comes back. */
 static void any_order_at_any_time(void **state)
 {
-	static const char *const members[] = {"\"id\":1", "\"time\":1", "\"score\":7", "\"comment\":\"c\"", "\"customer\":\"me\""};
+	static const char *const members[] = {"\"id\":1", "\"time\":1", "\"score\":7", "\"comment\":\"c\"",
+					      "\"customer\":\"me\""};
 	(void)state;
 	struct feedback_decoder *decoder = decoder_of(&(struct feedback_mapping){0});
 	for (unsigned i = 0; i < 500; i++) {
@@ -148,7 +170,8 @@ static void any_order_at_any_time(void **state)
 		unsigned first = i % 100 < 60 ? i * 7 % 5 : 0, stride = i % 100 < 60 ? 1 + i % 4 : 1;
 		size_t len = (size_t)sprintf(text, "{");
 		for (unsigned k = 0; k < 5; k++)
-			len += (size_t)sprintf(text + len, "%s%s", k ? "," : "", members[(first + k * stride) % 5]);
+			len += (size_t)sprintf(text + len, "%s%s", k ? "," : "",
+					       members[(first + k * stride) % 5]);
 		len += (size_t)sprintf(text + len, "}");
 		assert_int_equal(feedback_decode(decoder, (struct str){text, len}, &got), FEEDBACK_OK);
 		assert_int_equal(got.bin, 7);
@@ -162,7 +185,7 @@ static void a_mapping_that_cannot_be_is_refused(void **state)
 {
 	static const struct {
 		struct feedback_mapping mapping;
-		const char *named;   /* what the error must say */
+		const char *named; /* what the error must say */
 	} rows[] = {
 		{{.path = {[FEEDBACK_SCORE] = "comment"}}, "`score`"},
 		{{.path = {[FEEDBACK_SCORE] = "a.b", [FEEDBACK_COMMENT] = "a.b"}}, "`score`"},
@@ -242,7 +265,8 @@ static void no_memory_is_taken_per_message(void **state)
 	for (int i = 0; i < 20000; i++) {
 		char text[300];
 		int len = snprintf(text, sizeof text,
-				   "{\"%s\":1,\"time\":%d.5e0,\"score\":\"%d\",\"comment\":\"line\\nline %d\",\"dims\":{\"a\\u0062\":\"\\t\"}}",
+				   "{\"%s\":1,\"time\":%d.5e0,\"score\":\"%d\",\"comment\":\"line\\nline "
+				   "%d\",\"dims\":{\"a\\u0062\":\"\\t\"}}",
 				   i % 3 ? "id" : "\\u0069d", i, i % 11, i);
 		if (feedback_decode(decoder, (struct str){text, (size_t)len}, &got) != FEEDBACK_OK)
 			fail();

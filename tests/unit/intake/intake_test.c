@@ -8,7 +8,7 @@
 
 #include "intake/intake.h"
 
-#define NOW_MS  1767603600000   /* 2026-01-05T09:00:00Z */
+#define NOW_MS	1767603600000 /* 2026-01-05T09:00:00Z */
 #define HOUR_MS 3600000
 
 struct fixture {
@@ -53,7 +53,8 @@ static int tear_down(void **state)
 static void take_bytes(struct fixture *f, struct str message)
 {
 	struct intake_record record = {message, 0, f->slot, 7};
-	struct intake_clock clock = {.now_ms = NOW_MS, .future_after_ms = NOW_MS + 60000, .leave_out_after_ms = INT64_MAX};
+	struct intake_clock clock = {
+		.now_ms = NOW_MS, .future_after_ms = NOW_MS + 60000, .leave_out_after_ms = INT64_MAX};
 	intake_take(f->intake, &record, 1, &clock);
 }
 
@@ -75,8 +76,9 @@ static const char *tally_text(struct fixture *f)
 		for (uint32_t at = tally_first(tally, number); at != TALLY_END; at = tally_next(tally, at)) {
 			const struct tally_cell *cell = tally_at(tally, at);
 			if (cell->delta)
-				used += (size_t)snprintf(text + used, sizeof text - used, "%.*s %s %d %+d;", (int)name.len,
-							 name.at, ledger_name(cell->ledger), cell->bin, cell->delta);
+				used += (size_t)snprintf(text + used, sizeof text - used, "%.*s %s %d %+d;",
+							 (int)name.len, name.at, ledger_name(cell->ledger),
+							 cell->bin, cell->delta);
 		}
 	}
 	return text;
@@ -85,18 +87,26 @@ static const char *tally_text(struct fixture *f)
 static void events_become_differences(void **state)
 {
 	struct fixture *f = *state;
-	static const struct { const char *message, *tally; } rows[] = {
-		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", "till survey 9 +1;"},
+	static const struct {
+		const char *message, *tally;
+	} rows[] = {
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}",
+		 "till survey 9 +1;"},
 		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", ""},
-		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":3}", "till survey 9 -1;till survey 3 +1;"},
-		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":3}", "till survey 3 -1;door survey 3 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":3}",
+		 "till survey 9 -1;till survey 3 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":3}",
+		 "till survey 3 -1;door survey 3 +1;"},
 		{"{\"id\":\"a\",\"op\":\"delete\"}", "door survey 3 -1;"},
 		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", ""},
 		{"{\"id\":\"b\",\"time\":1767603590,\"score\":0}", "_unmapped survey 0 +1;"},
-		{"{\"id\":\"c\",\"time\":1767603590,\"touchpoint\":\"lift\",\"kind\":\"social\"}", "lift social 3 +1;"},
-		{"{\"id\":\"d\",\"time\":1767603590,\"touchpoint\":\"fourth\",\"score\":1}", "_overflow survey 1 +1;"},
+		{"{\"id\":\"c\",\"time\":1767603590,\"touchpoint\":\"lift\",\"kind\":\"social\"}",
+		 "lift social 3 +1;"},
+		{"{\"id\":\"d\",\"time\":1767603590,\"touchpoint\":\"fourth\",\"score\":1}",
+		 "_overflow survey 1 +1;"},
 		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"till\"}", ""},
-		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":5}", "till survey 5 +1;"},
+		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":5}",
+		 "till survey 5 +1;"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		take(f, rows[i].message);
@@ -118,10 +128,15 @@ static void events_become_differences(void **state)
 static void rejects_keep_their_bytes_and_move_no_clock(void **state)
 {
 	struct fixture *f = *state;
-	static const struct { const char *message; enum feedback_reason reason; } rows[] = {
+	static const struct {
+		const char *message;
+		enum feedback_reason reason;
+	} rows[] = {
 		{"{\"id\":\"a\"", FEEDBACK_NOT_JSON},
-		{"{\"id\":\"a\",\"time\":1767599999,\"score\":9}", FEEDBACK_LATE},     /* one second before the hour */
-		{"{\"id\":\"a\",\"time\":1767603661,\"score\":9}", FEEDBACK_FUTURE},   /* one second beyond the skew */
+		{"{\"id\":\"a\",\"time\":1767599999,\"score\":9}",
+		 FEEDBACK_LATE}, /* one second before the hour */
+		{"{\"id\":\"a\",\"time\":1767603661,\"score\":9}",
+		 FEEDBACK_FUTURE}, /* one second beyond the skew */
 		{"{\"id\":\"a\",\"time\":1767603590,\"updated\":1767603661,\"score\":9}", FEEDBACK_FUTURE},
 		{"{\"id\":\"a\",\"op\":\"delete\",\"updated\":1767603661}", FEEDBACK_FUTURE},
 	};
@@ -134,14 +149,15 @@ static void rejects_keep_their_bytes_and_move_no_clock(void **state)
 		assert_true(str_is(letter.bytes, rows[i].message));
 	}
 	assert_string_equal(tally_text(f), "");
-	take(f, "{\"id\":\"a\",\"time\":1767600000,\"score\":9}");   /* just not late; the rejects never happened */
+	take(f,
+	     "{\"id\":\"a\",\"time\":1767600000,\"score\":9}"); /* just not late; the rejects never happened */
 	assert_string_equal(tally_text(f), "_unmapped survey 9 +1;");
 }
 
 static void a_reject_without_bytes_is_not_one_of_no_bytes(void **state)
 {
 	struct fixture *f = *state;
-	take_bytes(f, STR(""));                        /* the first of all: nothing was kept before */
+	take_bytes(f, STR("")); /* the first of all: nothing was kept before */
 	take_bytes(f, (struct str){NULL, 0});
 	assert_int_equal(intake_letters(f->intake), 2);
 	assert_non_null(intake_letter(f->intake, 0).bytes.at);
@@ -156,8 +172,8 @@ static void a_rollback_leaves_no_trace(void **state)
 	intake_commit(f->intake, &f->total);
 	take(f, "{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":2}");
 	take(f, "{\"id\":\"b\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":7}");
-	intake_close(f->intake);                                       /* under way ... */
-	take(f, "{\"id\":\"b\",\"op\":\"delete\"}");                   /* ... while this fills */
+	intake_close(f->intake); /* under way ... */
+	take(f, "{\"id\":\"b\",\"op\":\"delete\"}"); /* ... while this fills */
 	take(f, "not json");
 	intake_rollback(f->intake);
 	assert_true(intake_idle(f->intake));
@@ -179,9 +195,11 @@ static void marks_keep_the_hour_that_holds_the_horizon(void **state)
 	assert_int_equal(intake_low_water(marks, NOW_MS, HOUR_MS), -1);
 	for (int h = 0; h < 3000; h++) {
 		intake_mark(marks, NOW_MS + (int64_t)h * HOUR_MS, 100 * h);
-		intake_mark(marks, NOW_MS + (int64_t)h * HOUR_MS + 1000, 100 * h + 1);   /* the first of the hour counts */
+		intake_mark(marks, NOW_MS + (int64_t)h * HOUR_MS + 1000,
+			    100 * h + 1); /* the first of the hour counts */
 	}
-	assert_int_equal(intake_low_water(marks, NOW_MS + 2999LL * HOUR_MS, 2999LL * HOUR_MS), 0);   /* merged, never skipped */
+	assert_int_equal(intake_low_water(marks, NOW_MS + 2999LL * HOUR_MS, 2999LL * HOUR_MS),
+			 0); /* merged, never skipped */
 	assert_int_equal(intake_low_water(marks, NOW_MS + 2999LL * HOUR_MS, 10LL * HOUR_MS), 298900);
 	assert_int_equal(intake_low_water(marks, NOW_MS + 9000LL * HOUR_MS, 10LL * HOUR_MS), 299900);
 	free(marks);
@@ -196,7 +214,9 @@ static void a_response_from_the_journal_is_taken_back_where_it_was_counted(void 
 	static const char *const full[] = {"till", "door", "lift"};
 	char message[200];
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(message, sizeof message, "{\"id\":\"%zu\",\"time\":1767603590,\"touchpoint\":\"%s\",\"score\":9}", i, full[i]);
+		snprintf(message, sizeof message,
+			 "{\"id\":\"%zu\",\"time\":1767603590,\"touchpoint\":\"%s\",\"score\":9}", i,
+			 full[i]);
 		take(f, message);
 	}
 	intake_close(f->intake);
@@ -206,14 +226,17 @@ static void a_response_from_the_journal_is_taken_back_where_it_was_counted(void 
 	struct response_entry entry = *intake_journal_entry(other.intake, 0, &slot);
 	struct str name = names_get(intake_names(other.intake), entry.fact.touchpoint);
 	entry.fact.touchpoint = 0;
-	struct bundle_journal journal = {.clock_ms = NOW_MS, .names_count = 1, .names = &name, .entries_count = 1, .entries = &entry};
+	struct bundle_journal journal = {
+		.clock_ms = NOW_MS, .names_count = 1, .names = &name, .entries_count = 1, .entries = &entry};
 	intake_refill(f->intake, f->slot, NOW_MS, &journal);
 	take(f, "{\"id\":\"x\",\"time\":1767603590,\"touchpoint\":\"ramp\",\"score\":2}");
 	assert_string_equal(tally_text(f), "ramp survey 9 -1;ramp survey 2 +1;");
 	assert_int_equal(f->total.overflowed, 0);
-	take(f, "{\"id\":\"y\",\"time\":1767603590,\"touchpoint\":\"roof\",\"score\":1}");   /* the limit stands for what is new */
+	take(f,
+	     "{\"id\":\"y\",\"time\":1767603590,\"touchpoint\":\"roof\",\"score\":1}"); /* the limit stands for what is new */
 	assert_string_equal(tally_text(f), "ramp survey 9 -1;ramp survey 2 +1;_overflow survey 1 +1;");
-	assert_true(names_count(intake_names(f->intake)) <= intake_names_max(&(struct intake_options){.touchpoints_max = 3}));
+	assert_true(names_count(intake_names(f->intake)) <=
+		    intake_names_max(&(struct intake_options){.touchpoints_max = 3}));
 	intake_destroy(other.intake);
 }
 
@@ -221,9 +244,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(events_become_differences, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_response_from_the_journal_is_taken_back_where_it_was_counted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(rejects_keep_their_bytes_and_move_no_clock, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reject_without_bytes_is_not_one_of_no_bytes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_response_from_the_journal_is_taken_back_where_it_was_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rejects_keep_their_bytes_and_move_no_clock, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_reject_without_bytes_is_not_one_of_no_bytes, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_rollback_leaves_no_trace, set_up, tear_down),
 		cmocka_unit_test(marks_keep_the_hour_that_holds_the_horizon),
 	};

@@ -10,8 +10,14 @@
 static void what_is_read_is_written_the_same(void **state)
 {
 	static const char *const rows[] = {
-		"null", "true", "[]", "{}", "[1,-2,0.1,1e+300,\"a\"]", "{\"b\":1,\"a\":{\"c\":[null,false]}}",
-		"\"quote \\\" slash \\\\ line \\n nul \\u0000 \xC3\xA9\"", "9223372036854775807",
+		"null",
+		"true",
+		"[]",
+		"{}",
+		"[1,-2,0.1,1e+300,\"a\"]",
+		"{\"b\":1,\"a\":{\"c\":[null,false]}}",
+		"\"quote \\\" slash \\\\ line \\n nul \\u0000 \xC3\xA9\"",
+		"9223372036854775807",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

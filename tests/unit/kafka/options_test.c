@@ -47,7 +47,8 @@ static void properties_are_taken_or_refused_with_the_reason(void **state)
 		if (taken != (rows[i].words == NULL))
 			fail_msg("%s=%s: %s", rows[i].name, rows[i].value, err.text);
 		if (rows[i].words != NULL && strstr(err.text, rows[i].words) == NULL)
-			fail_msg("%s=%s says \"%s\", not \"%s\"", rows[i].name, rows[i].value, err.text, rows[i].words);
+			fail_msg("%s=%s says \"%s\", not \"%s\"", rows[i].name, rows[i].value, err.text,
+				 rows[i].words);
 	}
 }
 
@@ -73,7 +74,8 @@ static void the_defaults_make_working_clients(void **state)
 
 static void passed_properties_reach_the_clients(void **state)
 {
-	static const struct kafka_property good[] = {{"queued.max.messages.kbytes", "1000"}, {"linger.ms", "1"}},
+	static const struct kafka_property good[] = {{"queued.max.messages.kbytes", "1000"},
+						     {"linger.ms", "1"}},
 					   bad[] = {{"acks", "0"}};
 	struct kafka_options options = {0};
 	struct option_pool pool = {0};
@@ -104,8 +106,13 @@ static char *printed(const struct kafka_options *options, const char *principal)
 
 static void the_commands_for_an_administrator_name_everything(void **state)
 {
-	struct kafka_options options = {
-		.brokers = "b:9092", .group = "g", .prefix = "p", .shards = 8, .replication = 3, .retention_ms = 86400000, .record_bytes_max = 1 << 20};
+	struct kafka_options options = {.brokers = "b:9092",
+					.group = "g",
+					.prefix = "p",
+					.shards = 8,
+					.replication = 3,
+					.retention_ms = 86400000,
+					.record_bytes_max = 1 << 20};
 	char *text = printed(&options, NULL);
 	static const char *const words[] = {
 		"--topic p.tallies --partitions 8 --replication-factor 3",

@@ -36,7 +36,8 @@ static void no_two_names_share_an_id(void **state)
 static void one_that_does_not_fit_is_refused(void **state)
 {
 	char id[17];
-	assert_true(kafka_transactional_id(id, sizeof id, "group", "instance", NULL, 1));   /* 17 with its end */
+	assert_true(
+		kafka_transactional_id(id, sizeof id, "group", "instance", NULL, 1)); /* 17 with its end */
 	assert_false(kafka_transactional_id(id, sizeof id, "group", "instance", NULL, 10));
 	assert_false(kafka_transactional_id(id, sizeof id, "a-group-of-long-name", "i", NULL, 0));
 	assert_false(kafka_transactional_id(id, sizeof id, "grou%", "instance", NULL, 1));

@@ -14,14 +14,14 @@ static void a_delivery_finds_its_part_or_nobody(void **state)
 	struct part a = {.number = 1, .journal_offset = -1}, b = {.number = 3, .journal_offset = -1};
 	struct part *parts[] = {&a, &b};
 	struct lane lane = {.parts = parts, .parts_count = 2};
-	lane_delivered(&lane, &(struct kafka_delivery){.tag = 2, .ok = true, .offset = 7});   /* was revoked */
+	lane_delivered(&lane, &(struct kafka_delivery){.tag = 2, .ok = true, .offset = 7}); /* was revoked */
 	lane_delivered(&lane, &(struct kafka_delivery){.tag = 3, .ok = false, .offset = -1});
 	assert_int_equal(a.journal_offset, -1);
 	assert_int_equal(b.journal_offset, -1);
 	lane_delivered(&lane, &(struct kafka_delivery){.tag = 3, .ok = true, .offset = 8});
 	lane_delivered(&lane, &(struct kafka_delivery){.tag = 3, .ok = true, .offset = 9});
 	assert_int_equal(a.journal_offset, -1);
-	assert_int_equal(b.journal_offset, 8);   /* the first of the commit: a refill begins there */
+	assert_int_equal(b.journal_offset, 8); /* the first of the commit: a refill begins there */
 	lane.parts_count = 0;
 	lane_delivered(&lane, &(struct kafka_delivery){.tag = 1, .ok = true, .offset = 10});
 	assert_int_equal(a.journal_offset, -1);
@@ -50,7 +50,7 @@ static void a_commit_is_due_once_an_interval(void **state)
 	static const struct {
 		const char *what;
 		unsigned number;
-		int64_t interval_ms, tick_ms, commit_ms;   /* ago */
+		int64_t interval_ms, tick_ms, commit_ms; /* ago */
 		bool due;
 	} rows[] = {
 		{"just committed", 1, 100, 0, 50, false},
@@ -77,11 +77,16 @@ static void a_commit_is_due_once_an_interval(void **state)
 
 static void where_a_part_began_is_committed_though_nothing_was_read(void **state)
 {
-	struct intake_setup setup = {.options = {.lanes = 1, .touchpoints_max = 5}, .responses = {.max = 100, .horizon_ms = 1000}};
+	struct intake_setup setup = {.options = {.lanes = 1, .touchpoints_max = 5},
+				     .responses = {.max = 100, .horizon_ms = 1000}};
 	struct err err = {0};
 	struct pipeline p = {.setup.intake.options.commit_interval_ms = 100};
 	struct part part = {.committed = 5, .next = 5, .uncommitted = true}, *parts[] = {&part};
-	struct lane lane = {.pipeline = &p, .number = 1, .parts = parts, .parts_count = 1, .intake = intake_create(&setup, &err)};
+	struct lane lane = {.pipeline = &p,
+			    .number = 1,
+			    .parts = parts,
+			    .parts_count = 1,
+			    .intake = intake_create(&setup, &err)};
 	assert_non_null(lane.intake);
 	assert_true(intake_idle(lane.intake));
 	assert_true(lane_commit_due(&lane, 3600000 * MS));

@@ -21,7 +21,7 @@ struct record {
 };
 
 struct field {
-	size_t len;   /* 0: absent */
+	size_t len; /* 0: absent */
 	unsigned char bytes[FIELD_BYTES];
 };
 
@@ -121,7 +121,7 @@ static void write_batch(struct world *w)
 		unsigned number = (unsigned)strtoul(b->fields[i].touchpoint.at + 1, NULL, 10);
 		struct field *f = &w->store.fields[number];
 		assert_true(b->fields[i].len <= FIELD_BYTES);
-		f->len = b->fields[i].len;   /* 0: the field goes away */
+		f->len = b->fields[i].len; /* 0: the field goes away */
 		memcpy(f->bytes, b->bytes + b->fields[i].at, f->len);
 	}
 	if (b->low_known) {
@@ -139,7 +139,8 @@ static struct watch *restore(struct world *w, int64_t now_ms, unsigned *next)
 	for (unsigned i = 0; i < TOUCHPOINTS; i++) {
 		struct field *f = &w->store.fields[i];
 		if (f->len)
-			assert_true(watch_restore(watch, str_of(name_of(i)), (struct str){(const char *)f->bytes, f->len}));
+			assert_true(watch_restore(watch, str_of(name_of(i)),
+						  (struct str){(const char *)f->bytes, f->len}));
 	}
 	watch_restored(watch, w->store.low);
 	*next = (unsigned)(w->store.low.offset + 1);
@@ -212,15 +213,18 @@ static void a_killed_watch_comes_back_the_same(void **state)
 			int64_t now_ms = NOW_MS + i * 1000;
 			watch_fill_checkpoint(often, now_ms, roll(w, 40) == 0, w->batch);
 			switch (roll(w, 12)) {
-			case 0: watch_checkpoint_failed(often, w->batch); break;          /* nothing was written */
-			case 1: write_batch(w); watch_checkpoint_failed(often, w->batch); break;   /* it was, but we never heard */
-			case 2:                                                           /* Redis forgot all of it */
+			case 0: watch_checkpoint_failed(often, w->batch); break; /* nothing was written */
+			case 1:
+				write_batch(w);
+				watch_checkpoint_failed(often, w->batch);
+				break; /* it was, but we never heard */
+			case 2: /* Redis forgot all of it */
 				drop_all(&w->store);
 				watch_checkpoint_rewrite(often);
 				break;
 			default: write_batch(w);
 			}
-			if (roll(w, 12) == 0) {   /* killed */
+			if (roll(w, 12) == 0) { /* killed */
 				watch_destroy(often);
 				often = restore(w, now_ms, &next);
 			}
@@ -242,7 +246,7 @@ static void a_quiet_watch_carries_its_position_on(void **state)
 	struct world *w = new_world(5);
 	struct watch *watch = new_watch(w, NOW_MS);
 	tally_add(w->tally, names_intern(w->names, STR("t00")), 0, (uint32_t)(NOW_MS / 1000 - 10), 9, 1);
-	for (unsigned i = 0; i < RECORDS; i++) {   /* one answer, then ticks */
+	for (unsigned i = 0; i < RECORDS; i++) { /* one answer, then ticks */
 		struct bundle_head head = {.shards = 1, .clock_ms = NOW_MS + i * 1000, .instance = STR("i")};
 		assert_true(bundle_write(w->writer, &head, w->names, w->tally, true, keep, w));
 		tally_clear(w->tally);
@@ -299,14 +303,16 @@ static void an_empty_touchpoint_leaves(void **state)
 	struct watch *watch = new_watch(w, NOW_MS);
 	for (int delta = 1; delta >= -1; delta -= 2) {
 		struct bundle_head head = {.shards = 1, .clock_ms = NOW_MS, .instance = STR("i")};
-		tally_add(w->tally, names_intern(w->names, STR("t00")), 0, (uint32_t)(NOW_MS / 1000 - 10), 9, delta);
+		tally_add(w->tally, names_intern(w->names, STR("t00")), 0, (uint32_t)(NOW_MS / 1000 - 10), 9,
+			  delta);
 		assert_true(bundle_write(w->writer, &head, w->names, w->tally, true, keep, w));
 		tally_clear(w->tally);
 		apply(w, watch, w->log_count - 1);
 		watch_fill(watch, NOW_MS + 300 - 100 * delta, w->batch);
 		assert_int_equal(w->batch->count, 1);
 		assert_int_equal(w->batch->at[0].empty, delta < 0);
-		assert_int_equal(w->batch->at[0].windows_count, 3);   /* all of them, though only 5m is due by its pace */
+		assert_int_equal(w->batch->at[0].windows_count,
+				 3); /* all of them, though only 5m is due by its pace */
 		watch_fill_checkpoint(watch, NOW_MS + 300, true, w->batch);
 		write_batch(w);
 		assert_int_equal(stored(w), delta > 0);
@@ -342,12 +348,13 @@ static void more_touchpoints_than_may_be_known_are_not_restored(void **state)
 		apply(w, many, i);
 	watch_fill_checkpoint(many, NOW_MS, true, w->batch);
 	write_batch(w);
-	w->touchpoints_max = 5;   /* + 2 of the intakes */
+	w->touchpoints_max = 5; /* + 2 of the intakes */
 	few = new_watch(w, NOW_MS + RECORDS * 1000);
 	unsigned restored = 0;
 	for (unsigned i = 0; i < TOUCHPOINTS; i++) {
 		struct field *f = &w->store.fields[i];
-		restored += watch_restore(few, str_of(name_of(i)), (struct str){(const char *)f->bytes, f->len});
+		restored +=
+			watch_restore(few, str_of(name_of(i)), (struct str){(const char *)f->bytes, f->len});
 	}
 	assert_int_equal(restored, 7);
 	watch_destroy(many);

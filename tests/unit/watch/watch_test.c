@@ -7,7 +7,7 @@
 
 #include "watch/watch.h"
 
-#define NOW_MS INT64_C(1767603600000)   /* 2026-01-05T09:00:00Z */
+#define NOW_MS INT64_C(1767603600000) /* 2026-01-05T09:00:00Z */
 #define NOW_S  1767603600u
 
 struct fixture {
@@ -74,7 +74,8 @@ static bool apply(void *context, uint32_t shard, struct str bytes)
 static void send(struct fixture *f, const char *touchpoint, uint32_t second, unsigned score, int delta)
 {
 	struct bundle_head head = {.shards = 1, .clock_ms = NOW_MS + 3600000, .instance = STR("i")};
-	tally_add(f->tally, names_intern(f->names, str_of(touchpoint)), LEDGER_SURVEY, second, (uint8_t)score, delta);
+	tally_add(f->tally, names_intern(f->names, str_of(touchpoint)), LEDGER_SURVEY, second, (uint8_t)score,
+		  delta);
 	assert_true(bundle_write(f->writer, &head, f->names, f->tally, false, apply, f));
 	tally_clear(f->tally);
 }
@@ -87,7 +88,7 @@ static void log_time_is_the_running_maximum_of_the_smaller_clock(void **state)
 	f->record_ms = NOW_MS - 5000;
 	send(f, "till", NOW_S - 10, 9, 1);
 	assert_int_equal(watch_position(f->watch).log_ms, NOW_MS);
-	f->record_ms = NOW_MS + 7200000;   /* the intake's clock is behind the broker's */
+	f->record_ms = NOW_MS + 7200000; /* the intake's clock is behind the broker's */
 	send(f, "till", NOW_S - 10, 9, 1);
 	assert_int_equal(watch_position(f->watch).log_ms, NOW_MS + 3600000);
 	assert_int_equal(watch_position(f->watch).offset, 2);
@@ -109,13 +110,13 @@ static void a_change_after_quiet_is_due_at_once_then_paced(void **state)
 
 	send(f, "till", NOW_S - 10, 3, 1);
 	watch_fill(f->watch, NOW_MS + 50, f->batch);
-	assert_int_equal(f->batch->count, 0);                       /* 5m: at most every 100 ms */
+	assert_int_equal(f->batch->count, 0); /* 5m: at most every 100 ms */
 	watch_fill(f->watch, NOW_MS + 100, f->batch);
 	assert_int_equal(f->batch->count, 1);
 	assert_int_equal(f->batch->at[0].windows_count, 1);
 	assert_int_equal(f->batch->at[0].windows[0].which, 0);
 	watch_advance(f->watch, NOW_MS + 1000);
-	watch_fill(f->watch, NOW_MS + 1000, f->batch);              /* 1h: every second */
+	watch_fill(f->watch, NOW_MS + 1000, f->batch); /* 1h: every second */
 	assert_int_equal(f->batch->count, 1);
 	assert_int_equal(f->batch->at[0].windows[0].which, 1);
 	assert_int_equal(f->batch->at[0].windows[0].reading.bins[3], 1);
@@ -157,7 +158,8 @@ static void what_failed_and_what_redis_forgot_is_due_again(void **state)
 	watch_failed(f->watch, f->batch->touchpoints[0]);
 	watch_fill(f->watch, NOW_MS + 200, f->batch);
 	assert_int_equal(f->batch->at[0].windows_count, 2);
-	watch_published(f->watch, f->batch->touchpoints[0], true);   /* the first time: that it is fresh says nothing */
+	watch_published(f->watch, f->batch->touchpoints[0],
+			true); /* the first time: that it is fresh says nothing */
 	watch_fill(f->watch, NOW_MS + 400, f->batch);
 	assert_int_equal(f->batch->count, 0);
 	watch_published(f->watch, 0, true);
@@ -172,7 +174,8 @@ static void everything_is_published_once_a_refresh(void **state)
 	send(f, "till", NOW_S - 10, 9, 1);
 	watch_fill(f->watch, NOW_MS, f->batch);
 	for (int64_t t = NOW_MS + 100; t <= NOW_MS + 60000; t += 100) {
-		watch_fill(f->watch, t, f->batch);   /* the clock of the windows stands: nothing changes by itself */
+		watch_fill(f->watch, t,
+			   f->batch); /* the clock of the windows stands: nothing changes by itself */
 		seen += f->batch->count;
 	}
 	assert_in_range(seen, 5, 7);
@@ -191,18 +194,23 @@ static void touchpoints_beyond_the_limit_share_a_name_of_the_partition(void **st
 	uint32_t last = watch_touchpoints(f->watch) - 1;
 	assert_true(str_is(watch_touchpoint(f->watch, last), "_overflow.0"));
 	watch_read(f->watch, last, LEDGER_SURVEY, 0, &r);
-	assert_int_equal((unsigned)r.bins[9] + last, 40);   /* nothing dropped */
+	assert_int_equal((unsigned)r.bins[9] + last, 40); /* nothing dropped */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(log_time_is_the_running_maximum_of_the_smaller_clock, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_change_after_quiet_is_due_at_once_then_paced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_window_that_empties_by_itself_is_published, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_failed_and_what_redis_forgot_is_due_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(log_time_is_the_running_maximum_of_the_smaller_clock, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_change_after_quiet_is_due_at_once_then_paced, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_window_that_empties_by_itself_is_published, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_failed_and_what_redis_forgot_is_due_again, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(everything_is_published_once_a_refresh, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(touchpoints_beyond_the_limit_share_a_name_of_the_partition, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(touchpoints_beyond_the_limit_share_a_name_of_the_partition,
+						set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
