@@ -58,7 +58,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *words, void *opaque)
 {
 	struct asker *asker = opaque;
 	const char *brokers = asker->log.options->brokers;
-	if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+	/* Up to 2.6.0 it repeats its nonce, which Kafka 4 no longer lets pass and calls wrong credentials (librdkafka issue 4895). */
+	bool scram = strstr(words, "SCRAM") != NULL && rd_kafka_version() < 0x02060100;
+	if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && scram)
+		err_set(&asker->refused,
+			"Kafka at %s does not accept the name or the password (kafka: sasl.*); Kafka 4 "
+			"accepts none by SCRAM from "
+			"librdkafka %s, it needs 2.6.1 or PLAIN over TLS: %s",
+			brokers, rd_kafka_version_str(), words);
+	else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 		err_set(&asker->refused,
 			"Kafka at %s does not accept the name or the password (kafka: sasl.*): %s", brokers,
 			words);

@@ -190,10 +190,13 @@ class Case:
 
     def strangers(self):
         """a wrong password, a certificate of nobody we know: said as such, exit code 1, at once"""
-        for name, kafka, says in (("password", {"sasl.password": "wrong"}, "does not accept the name or the password"),
-                                  ("ca", {"ssl.ca.location": os.path.join(self.kafka.certificates, "other-ca.pem")}, "no TLS connection.*ssl.ca.location")):
+        rows = [("password", {"sasl.password": "wrong"}, "does not accept the name or the password"),
+                ("ca", {"ssl.ca.location": os.path.join(self.kafka.certificates, "other-ca.pem")}, "no TLS connection.*ssl.ca.location")]
+        if secure_kafka.MECHANISM == "PLAIN" and kafka_client.LIB.rd_kafka_version() < 0x02060100:
+            rows.append(("scram", {"sasl.mechanism": "SCRAM-SHA-512"}, "Kafka 4 accepts none by SCRAM from librdkafka .* 2.6.1"))
+        for name, kafka, says in rows:
             config = deployment.Instance(self.d.folder, name, self.d.yaml(name, kafka=kafka))
-            for words in (("run",), ("topics",), ("check", "--live"), ("dead-letters", "list")):
+            for words in (("run",), ("dead-letters", "list")):
                 code, out, error = self.corridor(*words, config=config)
                 assert code == 1 and re.search(says, error.splitlines()[-1]), (words, code, out, error)
 

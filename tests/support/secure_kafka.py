@@ -1,15 +1,17 @@
-"""A real Apache Kafka that asks who one is: SASL_SSL with SCRAM-SHA-512, a certificate of a CA of its own, and an authorizer that allows
-nothing but what an ACL says. And rights taken away one at a time."""
+"""A real Apache Kafka that asks who one is: SASL_SSL, a certificate of a CA of its own, and an authorizer that allows nothing but what an ACL
+says. And rights taken away one at a time. SCRAM-SHA-512 with Kafka 3, PLAIN with Kafka 4: librdkafka can't do SCRAM with that before 2.6.1."""
 import ctypes, os, shlex, shutil, subprocess, sys, tempfile
 
 import deployment, kafka_client
 from kafka_client import LIB, pointer
 
 SCRIPT = os.path.join(deployment.ROOT, "tests/kafka/broker.sh")
-TOOLS = {   # the first that the jars have
+TOOLS = {   # with Kafka 3, with Kafka 4
     "kafka-acls.sh": ["kafka.admin.AclCommand", "org.apache.kafka.tools.AclCommand"],
     "kafka-topics.sh": ["org.apache.kafka.tools.TopicCommand"],
 }
+VERSION = os.environ.get("CORRIDOR_TEST_BROKER_VERSION") or "3.9.1"
+MECHANISM = "SCRAM-SHA-512" if VERSION.startswith("3.") else "PLAIN"
 PASSWORDS = {"admin": "admin-secret", "corridor": "corridor-secret", "stranger": "stranger-secret"}
 RESOURCES = {"topic": 2, "group": 3}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
@@ -36,9 +38,7 @@ def start_broker(settings, **environment):
     folder = tempfile.mkdtemp(prefix="corridor-kafka-")
     with open(os.path.join(folder, "more.properties"), "w") as out:
         out.write(settings)
-    version = os.environ.get("CORRIDOR_TEST_BROKER_VERSION")
-    argv = [SCRIPT, "start", *([version] if version else []), folder]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    done = subprocess.run([SCRIPT, "start", VERSION, folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, "KAFKA_SETTINGS": os.path.join(folder, "more.properties"), "KAFKA_HEAP": "384m", **environment})
     said = done.stdout.strip().splitlines()
     if done.returncode == 77:
@@ -59,30 +59,33 @@ class SecureKafka:
             skip(f"needs {' and '.join(missing)}")
         self.certificates = tempfile.mkdtemp(prefix="corridor-ca-")
         self.ca, store = self.make_certificates()
-        login = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="admin" password="admin-secret";'
+        scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="admin" password="admin-secret"'
+        plain = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="admin-secret"'
+        known = " ".join(f'user_{name}="{password}"' for name, password in PASSWORDS.items())
         self.brokers, self.folder = start_broker(f"""
             ssl.keystore.location={store}
             ssl.keystore.password=changeit
             ssl.keystore.type=PKCS12
             ssl.truststore.location={self.ca}
             ssl.truststore.type=PEM
-            sasl.enabled.mechanisms=SCRAM-SHA-512
-            sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
-            listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={login}
+            sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+            sasl.mechanism.inter.broker.protocol={MECHANISM}
+            listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram};
+            listener.name.sasl_ssl.plain.sasl.jaas.config={plain} {known};
             authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
             # the controller's own listener, which no client reaches, knows nobody's name
             super.users=User:admin;User:ANONYMOUS
             """.replace("\n            ", "\n"), KAFKA_PROTOCOL="SASL_SSL",
             KAFKA_FORMAT=" ".join(f"--add-scram SCRAM-SHA-512=[name={n},password={p}]" for n, p in PASSWORDS.items()))
-        self.admin = kafka_client.Client(self.brokers, linger_ms=5, **self.properties("admin"))
         self.tool_settings = os.path.join(self.folder, "admin.properties")
         with open(self.tool_settings, "w") as out:
-            out.write(f"security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={login}\n"
+            out.write(f"security.protocol=SASL_SSL\nsasl.mechanism={MECHANISM}\n"
+                      f"sasl.jaas.config={scram if MECHANISM != 'PLAIN' else plain};\n"
                       f"ssl.truststore.type=PEM\nssl.truststore.location={self.ca}\n")
-        self.jars = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "corridor",
-                                 "kafka-" + os.environ.get("CORRIDOR_TEST_BROKER_VERSION", "3.9.1"))
+        self.jars = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "corridor", f"kafka-{VERSION}")
 
     def __enter__(self):
+        self.admin = kafka_client.Client(self.brokers, linger_ms=5, **self.properties("admin"))
         return self
 
     def __exit__(self, *failure):
@@ -108,7 +111,7 @@ class SecureKafka:
 
     def settings(self, who="corridor"):
         """As they stand under `kafka:`."""
-        return {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": who, "sasl.password": PASSWORDS[who],
+        return {"security.protocol": "SASL_SSL", "sasl.mechanism": MECHANISM, "sasl.username": who, "sasl.password": PASSWORDS[who],
                 "ssl.ca.location": self.ca}
 
     def properties(self, who):
@@ -122,9 +125,7 @@ class SecureKafka:
     def tool_start(self, line):
         """One of kafka-topics.sh and kafka-acls.sh, as corridor topics --print writes it, by the class behind it."""
         words = shlex.split(line)
-        jar_names = " ".join(os.listdir(self.jars))
-        old = "kafka_2.13-3." in jar_names
-        tool = TOOLS[words[0]][0 if old else -1]
+        tool = TOOLS[words[0]][0 if VERSION.startswith("3.") else -1]
         argv = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.jars}/*", tool, *words[1:],
                 "--command-config", self.tool_settings]
         return line, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
