@@ -393,7 +393,8 @@ static const char *read_object(struct feedback_decoder *d, const char *p, struct
 
 enum feedback_reason scan_message(struct feedback_decoder *d, struct str message)
 {
-	memcpy(d->copy, message.at, message.len);
+	if (likely(message.len > 0))
+		memcpy(d->copy, message.at, message.len);
 	d->copy[message.len] = '\0';
 	d->message = message;
 	d->depth = 0;
