@@ -87,7 +87,7 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_options *options, const ch
 		/* A key's partition as Java producers choose it. */
 		{"partitioner", "murmur2_random"},
 	};
-	bool ok = kafka_conf_put(conf, "client.id", client, err);
+	bool ok = kafka_conf_put(conf, "client.id", client, err) && kafka_fetch_configure(conf, err);
 	for (size_t i = 0; ok && i < sizeof base / sizeof *base; i++)
 		ok = kafka_conf_put(conf, base[i].name, base[i].value, err);
 	for (size_t i = 0; ok && i < options->properties_count; i++) {

@@ -54,6 +54,7 @@ struct kafka_consumer *kafka_consumer_create(const struct kafka_options *options
 	}
 	rd_kafka_poll_set_consumer(consumer->rk);
 	consumer->queue = rd_kafka_queue_get_consumer(consumer->rk);
+	kafka_fetch_begin(consumer);
 	return consumer;
 }
 
@@ -290,6 +291,8 @@ enum kafka_poll kafka_consumer_poll(struct kafka_consumer *consumer, struct kafk
 	if (consumer->member)
 		kafka_fenced_note(consumer);
 	consumer->messages_count = batch_take(consumer, max, timeout_ms);
+	if (consumer->messages_count == max)
+		kafka_fetch_keep_up(consumer);
 	for (size_t i = 0; i < consumer->messages_count; i++)
 		if (consumer->messages[i]->err)
 			event_take(consumer, consumer->messages[i]);

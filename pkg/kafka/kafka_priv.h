@@ -64,6 +64,13 @@ struct kafka_rebalance {
 	rd_kafka_topic_partition_list_t *list;
 };
 
+/* See fetch.c. */
+struct kafka_fetch {
+	bool wakes_itself;                 /* this librdkafka does */
+	bool full;                         /* its queue was, so its fetching thread sleeps */
+	uint64_t messages_max, bytes_max;  /* of the queue */
+};
+
 struct kafka_consumer {
 	struct kafka_log_target log;             /* first: see kafka_conf_client() */
 	rd_kafka_t *rk;
@@ -82,6 +89,7 @@ struct kafka_consumer {
 	size_t pending_count;
 	bool reset_pending;
 
+	struct kafka_fetch fetch;
 	struct kafka_consumer_stats stats;
 	_Atomic bool brokers_down;
 	char group[600];                   /* of a member */
@@ -124,6 +132,10 @@ bool kafka_consumer_subscribe(struct kafka_consumer *, struct err *);
 void kafka_fenced_note(struct kafka_consumer *);   /* at each poll */
 /* After the broker said that our name is another's: joins again if that other may be ourselves; false: it is not. */
 bool kafka_fenced_serve(struct kafka_consumer *, struct err *);
+
+bool kafka_fetch_configure(rd_kafka_conf_t *, struct err *);
+void kafka_fetch_begin(struct kafka_consumer *);
+void kafka_fetch_keep_up(struct kafka_consumer *);     /* after each full batch */
 
 void kafka_range_serve(struct kafka_consumer *);       /* puts partitions whose offset is gone to what is there */
 
