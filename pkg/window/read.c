@@ -59,15 +59,17 @@ unsigned windows_series(struct windows *w, uint32_t slot, unsigned which,
 	int64_t counts[3], bins[BINS];
 	if (f->length_s == 0)
 		return series_of_days(w, s, which, out);
-	for (uint32_t pane = f->from - PANES; pane != f->from; pane++)
-		if (pane_counts(w, ring->before, pane % RING_PANES, counts))
-			n = series_add(out, n, window_pane_start_s(f, pane), counts);
-	for (uint32_t pane = f->from; pane != f->from + PANES; pane++) {
-		if (!pane_bins(w, ring->now, pane % RING_PANES, bins))
+	uint32_t from = f->from - PANES;
+	for (unsigned i = 0; (i = pane_next(ring->before, from, i, PANES)) < PANES; i++)
+		if (pane_counts(w, ring->before, (from + i) % RING_PANES, counts))
+			n = series_add(out, n, window_pane_start_s(f, from + i), counts);
+	from = f->from;
+	for (unsigned i = 0; (i = pane_next(ring->now, from, i, PANES)) < PANES; i++) {
+		if (!pane_bins(w, ring->now, (from + i) % RING_PANES, bins))
 			continue;
 		struct nps_counts c = nps_of_bins(s->ledger, bins);
 		if (nps_n(c)) /* unread posts alone are no feedback that a series could show */
-			n = series_add(out, n, window_pane_start_s(f, pane), (int64_t[]){c.p, c.q, c.d});
+			n = series_add(out, n, window_pane_start_s(f, from + i), (int64_t[]){c.p, c.q, c.d});
 	}
 	return n;
 }
@@ -100,15 +102,17 @@ static int64_t next_leaving_s(const struct windows *w, const struct slot *s, uns
 {
 	const struct frame *f = &w->frames[which];
 	const struct ring *ring = &s->rings[which];
-	int64_t counts[3], bins[BINS], next = INT64_MAX;
-	for (uint32_t pane = f->from; pane != f->from + PANES; pane++)
-		if (pane_bins(w, ring->now, pane % RING_PANES, bins)) {
-			next = window_pane_start_s(f, pane) + f->length_s + 1;
+	int64_t values[BINS], next = INT64_MAX;
+	uint32_t from = f->from;
+	for (unsigned i = 0; (i = pane_next(ring->now, from, i, PANES)) < PANES; i++)
+		if (pane_bins(w, ring->now, (from + i) % RING_PANES, values)) {
+			next = window_pane_start_s(f, from + i) + f->length_s + 1;
 			break;
 		}
-	for (uint32_t pane = f->from - PANES; pane != f->from; pane++)
-		if (pane_counts(w, ring->before, pane % RING_PANES, counts)) {
-			int64_t leaves = window_pane_start_s(f, pane) + 2 * f->length_s + 1;
+	from -= PANES;
+	for (unsigned i = 0; (i = pane_next(ring->before, from, i, PANES)) < PANES; i++)
+		if (pane_counts(w, ring->before, (from + i) % RING_PANES, values)) {
+			int64_t leaves = window_pane_start_s(f, from + i) + 2 * f->length_s + 1;
 			return leaves < next ? leaves : next;
 		}
 	return next;

@@ -75,7 +75,7 @@ static void put_panes(struct out *o, const struct windows *w, struct span span)
 {
 	int64_t values[BINS];
 	unsigned next = 0;
-	for (unsigned i = 0; i < span.count; i++) {
+	for (unsigned i = 0; (i = pane_next(span.blocks, span.first, i, span.count)) < span.count; i++) {
 		if (!span_get(w, &span, i, values))
 			continue;
 		put(o, i - next + 1);

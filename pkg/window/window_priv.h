@@ -213,6 +213,15 @@ void ring_advance(struct windows *, struct slot *, unsigned which, uint32_t from
 void today_advance(struct windows *, struct slot *, unsigned which, const struct window_day *);
 void ring_clear(struct windows *, struct slot *, unsigned which);   /* panes and sums */
 
+/* The first pane at or behind from + i that has a block, as its i; `count` if none has. Most of a long window's panes have
+ * none in the days after a start, and of a quiet touchpoint's always: they are passed over eight at a time. */
+static inline unsigned pane_next(const uint32_t blocks[RING_BLOCKS], uint32_t from, unsigned i, unsigned count)
+{
+	while (i < count && blocks[(from + i) % RING_PANES / BLOCK_ROWS] == 0)
+		i += BLOCK_ROWS - (from + i) % BLOCK_ROWS;
+	return i < count ? i : count;
+}
+
 /* A pane's counters, by its place in the ring. Return false if all are zero. */
 bool pane_bins(const struct windows *, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t bins[BINS]);
 bool pane_counts(const struct windows *, const uint32_t blocks[RING_BLOCKS], unsigned place, int64_t counts[3]);
