@@ -42,11 +42,11 @@ typedef bool bundle_emit(void *context, uint32_t shard, struct str bytes);
 
 /* Every cell of the tally, by the shard of its touchpoint; with `tick` each shard gets at least one message, empty if need
  * be. False as soon as emit says false. */
-bool bundle_write(struct bundle_writer *, const struct bundle_head *, const struct names *, const struct tally *, bool tick,
+bool bundle_write(struct bundle_writer *, const struct bundle_head *, const struct names *, struct tally *, bool tick,
 		  bundle_emit *, void *context);
 
-/* The journal of one input partition and commit: call add for each changed entry, then finish (false: emit said so).
- * Without an entry nothing is emitted. Memory grows to the most entries that a commit has had. */
+/* The journal of one input partition and commit: call add for each changed entry, which is borrowed until finish, then finish (false:
+ * emit said so). Without an entry nothing is emitted. Memory grows to the most entries that a commit has had. */
 void bundle_journal_begin(struct bundle_writer *, int64_t clock_ms, uint64_t key_print);
 void bundle_journal_add(struct bundle_writer *, const struct response_entry *);
 bool bundle_journal_finish(struct bundle_writer *, const struct names *, uint32_t shard, bundle_emit *, void *context);

@@ -16,14 +16,14 @@ void bundle_journal_add(struct bundle_writer *w, const struct response_entry *en
 {
 	if (w->entries_count == w->entries_size) {
 		size_t size = w->entries_size ? 2 * w->entries_size : 4096;
-		struct response_entry *more = must_array(size, sizeof *more);
+		const struct response_entry **more = must_array(size, sizeof *more);
 		if (w->entries_count)
 			memcpy(more, w->entries, w->entries_count * sizeof *more);
 		free(w->entries);
 		w->entries = more;
 		w->entries_size = size;
 	}
-	w->entries[w->entries_count++] = *entry;
+	w->entries[w->entries_count++] = entry;
 }
 
 static void store_u64(uint8_t *at, uint64_t v)
@@ -98,7 +98,7 @@ bool bundle_journal_finish(struct bundle_writer *w, const struct names *names, u
 	const size_t entry_bytes = 16 + 1 + 4 + 4 + 5 + 7 + BUNDLE_NAME_MAX + 2;
 	part_begin(w, w->clock_ms, HEAD_BYTES);
 	for (size_t i = 0; i < w->entries_count; i++) {
-		put_entry(w, names, &w->entries[i]);
+		put_entry(w, names, w->entries[i]);
 		if (w->bytes + entry_bytes <= BUNDLE_BYTES_MAX && i + 1 < w->entries_count)
 			continue;
 		size_t len = pack_part(w);

@@ -30,11 +30,11 @@ struct bundle_writer {
 	uint64_t *versions;
 	uint8_t *packed;          /* BUNDLE_BYTES_MAX */
 
-	/* Touchpoints of a tally by shard: those of shard s are order[from[s]] to order[from[s + 1] - 1]. */
-	uint32_t *order, *from, shards;
+	/* Touchpoints of a tally (their places in it) by shard: those of shard s are order[from[s]] to order[from[s + 1] - 1]. */
+	uint32_t *order, *shard_of, *from, shards;
 
 	/* The journal's entries until finish, and the place of a touchpoint in the part's names if its stamp is the part's. */
-	struct response_entry *entries;
+	const struct response_entry **entries;
 	size_t entries_count, entries_size;
 	int64_t clock_ms;
 	uint64_t key_print;

@@ -22,6 +22,7 @@ struct bundle_writer *bundle_writer_create(uint32_t touchpoints_max)
 	w->deltas = must_array(ROWS_MAX, sizeof *w->deltas);
 	w->versions = must_array(ROWS_MAX, sizeof *w->versions);
 	w->order = must_array(touchpoints_max, sizeof *w->order);
+	w->shard_of = must_array(touchpoints_max, sizeof *w->shard_of);
 	w->place = must_array(touchpoints_max, sizeof *w->place);
 	w->stamp = must_array(touchpoints_max, sizeof *w->stamp);
 	return w;
@@ -33,7 +34,7 @@ void bundle_writer_destroy(struct bundle_writer *w)
 		return;
 	void *all[] = {w->names_text,  w->packed,   w->kinds,	w->keys,   w->name_lengths, w->counts,
 		       w->touchpoints, w->contents, w->seconds, w->deltas, w->versions,	    w->order,
-		       w->place,       w->stamp,    w->from,	w->entries};
+		       w->place,       w->stamp,    w->from,	w->entries, w->shard_of};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		free(all[i]);
 	free(w);
@@ -66,7 +67,7 @@ void part_name(struct bundle_writer *w, struct str name)
 }
 
 /* Counting sort, stable: touchpoints keep their order of first touch within a shard. */
-static void sort_by_shard(struct bundle_writer *w, const struct names *names, const struct tally *tally,
+static void sort_by_shard(struct bundle_writer *w, const struct names *names, struct tally *tally,
 			  uint32_t shards)
 {
 	uint32_t count = tally_touchpoints(tally);
@@ -78,14 +79,14 @@ static void sort_by_shard(struct bundle_writer *w, const struct names *names, co
 	}
 	/* from[s + 2] counts shard s, then from[s + 1] is where its next one goes, and ends as where the next shard begins. */
 	memset(w->from, 0, ((size_t)shards + 2) * sizeof *w->from);
-	for (uint32_t i = 0; i < count; i++)
-		w->from[hash_shard(names_hash(names, tally_touchpoint(tally, i)), shards) + 2]++;
+	for (uint32_t i = 0; i < count; i++) {
+		w->shard_of[i] = hash_shard(names_hash(names, tally_touchpoint(tally, i)), shards);
+		w->from[w->shard_of[i] + 2]++;
+	}
 	for (uint32_t s = 2; s < shards + 2; s++)
 		w->from[s] += w->from[s - 1];
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t touchpoint = tally_touchpoint(tally, i);
-		w->order[w->from[hash_shard(names_hash(names, touchpoint), shards) + 1]++] = touchpoint;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		w->order[w->from[w->shard_of[i] + 1]++] = i;
 }
 
 struct output {
@@ -136,13 +137,14 @@ static void put_cell(struct bundle_writer *w, const struct tally_cell *cell, int
 }
 
 static bool write_touchpoint(struct bundle_writer *w, struct str name, const struct tally *tally,
-			     uint32_t touchpoint, struct output *out)
+			     uint32_t place, struct output *out)
 {
 	bool named = false;
+	uint32_t count;
+	const struct tally_cell *cells = tally_cells(tally, place, &count);
 	/* A group's count is a varint of 3 bytes at most, its length one of 2. */
 	size_t name_bytes = name.len + 5;
-	for (uint32_t at = tally_first(tally, touchpoint); at != TALLY_END; at = tally_next(tally, at)) {
-		const struct tally_cell *cell = tally_at(tally, at);
+	for (const struct tally_cell *cell = cells; cell < cells + count; cell++) {
 		int64_t step = (int64_t)cell->second - w->second;
 		size_t cost = varint_bytes(zigzag(step)) + 1 + varint_bytes(zigzag(cell->delta));
 		if (w->bytes + cost + (named ? 0 : name_bytes) > BUNDLE_BYTES_MAX) {
@@ -165,7 +167,7 @@ static bool write_touchpoint(struct bundle_writer *w, struct str name, const str
 }
 
 bool bundle_write(struct bundle_writer *w, const struct bundle_head *head, const struct names *names,
-		  const struct tally *tally, bool tick, bundle_emit *emit, void *context)
+		  struct tally *tally, bool tick, bundle_emit *emit, void *context)
 {
 	struct output out = {.head = head, .emit = emit, .context = context};
 	must(head->instance.len <= BUNDLE_NAME_MAX);
@@ -173,9 +175,11 @@ bool bundle_write(struct bundle_writer *w, const struct bundle_head *head, const
 	for (; out.shard < head->shards; out.shard++) {
 		out.sent = false;
 		begin(w, &out);
-		for (uint32_t i = w->from[out.shard]; i < w->from[out.shard + 1]; i++)
-			if (!write_touchpoint(w, names_get(names, w->order[i]), tally, w->order[i], &out))
+		for (uint32_t i = w->from[out.shard]; i < w->from[out.shard + 1]; i++) {
+			struct str name = names_get(names, tally_touchpoint(tally, w->order[i]));
+			if (!write_touchpoint(w, name, tally, w->order[i], &out))
 				return false;
+		}
 		if ((w->rows > 0 || (tick && !out.sent)) && !flush(w, &out))
 			return false;
 	}

@@ -27,8 +27,8 @@ const struct option_row intake_touchpoint_options[] = {
 
 /* What one commit holds at most. At 100 ms a commit these are ten times what a lane can read in that time. */
 enum {
-	CELLS_MAX = 1 << 18,
 	JOURNAL_MAX = 1 << 17,
+	ADDS_MAX = 2 * JOURNAL_MAX, /* an edit takes one back and puts one in */
 	LETTERS_MAX = INTAKE_LETTERS_MAX,
 	LETTER_BYTES_MAX = 32 << 20
 };
@@ -104,7 +104,7 @@ struct intake *intake_create(const struct intake_setup *setup, struct err *err)
 	must(names_intern(in->names, STR("_unmapped")) == INTAKE_UNMAPPED);
 	must(names_intern(in->names, STR("_overflow")) == INTAKE_OVERFLOW);
 	in->table = response_create(&setup->responses, 2 * JOURNAL_MAX);
-	in->tally = tally_create(CELLS_MAX, names_max);
+	in->tally = tally_create(ADDS_MAX, names_max);
 	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
 	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
 	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
@@ -272,7 +272,7 @@ static void find_touchpoint(struct intake *in, const struct taken *taken, struct
 	in->open.overflowed += fact->touchpoint == INTAKE_OVERFLOW;
 	in->open.unread += fact->ledger == LEDGER_SOCIAL && fact->bin == BIN_UNREAD;
 	if (fact->bin >= 0)
-		tally_prefetch(in->tally, fact->touchpoint, fact->ledger, fact->second, (uint8_t)fact->bin);
+		tally_prefetch(in->tally, fact->touchpoint);
 }
 
 static void count_outcome(struct intake_counts *counts, const struct response_verdict *v)
@@ -344,7 +344,7 @@ const struct names *intake_names(const struct intake *in)
 	return in->names;
 }
 
-const struct tally *intake_tally(const struct intake *in)
+struct tally *intake_tally(struct intake *in)
 {
 	return in->tally;
 }

@@ -96,7 +96,7 @@ struct intake_letter {
 
 uint32_t intake_names_max(const struct intake_options *);     /* what numbers stay below: more than touchpoints_max */
 const struct names *intake_names(const struct intake *);
-const struct tally *intake_tally(const struct intake *);
+struct tally *intake_tally(struct intake *);
 unsigned intake_letters(const struct intake *);
 struct intake_letter intake_letter(const struct intake *, unsigned i);
 unsigned intake_journal(const struct intake *);               /* entries of all slots, in the order in which they were decided */

@@ -5,41 +5,49 @@
 
 #include "base/must.h"
 
-struct link {
-	uint32_t next; /* cell of the same touchpoint, or TALLY_END */
-	uint32_t slot; /* where `slots` points at it: clearing needs no hashing */
+#define FEW 8 /* adds of a touchpoint that are compared with each other */
+
+/* Of a touchpoint. */
+struct spot {
+	uint32_t adds; /* 0: not touched */
+	uint32_t at; /* while it is put in order: where its next add goes */
 };
 
-struct chain {
-	uint32_t first, last; /* TALLY_END: not touched */
+struct group {
+	uint32_t from, count;
 };
 
 struct tally {
-	uint32_t count, cells_max, touched_count, touchpoints_max;
-	uint32_t mask;
-	struct tally_cell *cells;
-	struct link *links;
-	uint32_t *slots; /* cell + 1; 0 = free. Never more than half full. */
-	struct chain *chains;
+	uint32_t count, adds_max, touched_count, touchpoints_max;
+	bool summed;
+	struct tally_cell *adds;
+	struct tally_cell *cells; /* by touchpoint */
+	struct spot *spots;
 	uint32_t *touched; /* touchpoints in order of first touch */
+	struct group *groups; /* the cells of each of them */
+	uint32_t *slots; /* of the one that is being summed: cell + 1, 0 = free. Never more than half full. */
 };
 
-struct tally *tally_create(uint32_t cells_max, uint32_t touchpoints_max)
+static uint32_t slots_for(uint32_t adds)
+{
+	uint32_t slots = 16;
+	while (slots < 2 * adds)
+		slots *= 2;
+	return slots;
+}
+
+struct tally *tally_create(uint32_t adds_max, uint32_t touchpoints_max)
 {
 	struct tally *tally = must_alloc(sizeof *tally);
-	uint64_t slots = 16;
-	must(cells_max < UINT32_C(1) << 30);
-	while (slots < 2 * (uint64_t)cells_max)
-		slots *= 2;
-	tally->cells_max = cells_max;
+	must(adds_max < UINT32_C(1) << 30);
+	tally->adds_max = adds_max;
 	tally->touchpoints_max = touchpoints_max;
-	tally->mask = (uint32_t)(slots - 1);
-	tally->cells = must_array(cells_max, sizeof *tally->cells);
-	tally->links = must_array(cells_max, sizeof *tally->links);
-	tally->slots = must_array(slots, sizeof *tally->slots);
-	tally->chains = must_array(touchpoints_max, sizeof *tally->chains);
+	tally->adds = must_array(adds_max, sizeof *tally->adds);
+	tally->cells = must_array(adds_max, sizeof *tally->cells);
+	tally->spots = must_array(touchpoints_max, sizeof *tally->spots);
 	tally->touched = must_array(touchpoints_max, sizeof *tally->touched);
-	memset(tally->chains, 0xFF, touchpoints_max * sizeof *tally->chains);
+	tally->groups = must_array(touchpoints_max, sizeof *tally->groups);
+	tally->slots = must_array(slots_for(adds_max), sizeof *tally->slots);
 	return tally;
 }
 
@@ -47,74 +55,33 @@ void tally_destroy(struct tally *tally)
 {
 	if (tally == NULL)
 		return;
+	free(tally->adds);
 	free(tally->cells);
-	free(tally->links);
-	free(tally->slots);
-	free(tally->chains);
+	free(tally->spots);
 	free(tally->touched);
+	free(tally->groups);
+	free(tally->slots);
 	free(tally);
 }
 
 bool tally_full(const struct tally *tally, uint32_t more)
 {
-	return tally->cells_max - tally->count < more;
-}
-
-/* Two rounds of multiply and fold: neighbouring seconds and bins, the usual case, land far apart. */
-static uint32_t slot_of(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second,
-			uint8_t bin)
-{
-	uint64_t h = ((uint64_t)touchpoint << 32 | second) * UINT64_C(0x9E3779B97F4A7C15);
-	h = (h ^ h >> 29 ^ ((uint32_t)ledger << 8 | bin)) * UINT64_C(0xBF58476D1CE4E5B9);
-	return (uint32_t)(h >> 32) & tally->mask;
-}
-
-static void append(struct tally *tally, uint32_t slot, struct tally_cell cell)
-{
-	uint32_t at = tally->count++;
-	struct chain *chain = &tally->chains[cell.touchpoint];
-	tally->cells[at] = cell;
-	tally->links[at] = (struct link){TALLY_END, slot};
-	tally->slots[slot] = at + 1;
-	if (chain->first == TALLY_END) {
-		chain->first = at;
-		tally->touched[tally->touched_count++] = cell.touchpoint;
-	} else {
-		tally->links[chain->last].next = at;
-	}
-	chain->last = at;
+	return tally->adds_max - tally->count < more;
 }
 
 void tally_add(struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second, uint8_t bin,
 	       int32_t delta)
 {
-	must(touchpoint < tally->touchpoints_max);
-	uint32_t slot = slot_of(tally, touchpoint, ledger, second, bin);
-	for (;; slot = (slot + 1) & tally->mask) {
-		uint32_t known = tally->slots[slot];
-		if (known == 0)
-			break;
-		struct tally_cell *cell = &tally->cells[known - 1];
-		if (cell->second == second && cell->touchpoint == touchpoint && cell->ledger == ledger &&
-		    cell->bin == bin) {
-			cell->delta += delta;
-			return;
-		}
-	}
-	must(tally->count < tally->cells_max);
-	append(tally, slot,
-	       (struct tally_cell){.touchpoint = touchpoint,
-				   .second = second,
-				   .delta = delta,
-				   .ledger = ledger,
-				   .bin = bin});
+	must(touchpoint < tally->touchpoints_max && tally->count < tally->adds_max);
+	if (tally->spots[touchpoint].adds++ == 0)
+		tally->touched[tally->touched_count++] = touchpoint;
+	tally->adds[tally->count++] = (struct tally_cell){touchpoint, second, delta, ledger, bin};
+	tally->summed = false;
 }
 
-void tally_prefetch(const struct tally *tally, uint32_t touchpoint, uint8_t ledger, uint32_t second,
-		    uint8_t bin)
+void tally_prefetch(const struct tally *tally, uint32_t touchpoint)
 {
-	__builtin_prefetch(&tally->slots[slot_of(tally, touchpoint, ledger, second, bin)], 1);
-	__builtin_prefetch(&tally->chains[touchpoint], 1);
+	__builtin_prefetch(&tally->spots[touchpoint], 1);
 }
 
 uint32_t tally_count(const struct tally *tally)
@@ -124,15 +91,83 @@ uint32_t tally_count(const struct tally *tally)
 
 void tally_clear(struct tally *tally)
 {
-	for (uint32_t i = 0; i < tally->count; i++)
-		tally->slots[tally->links[i].slot] = 0;
 	for (uint32_t i = 0; i < tally->touched_count; i++)
-		tally->chains[tally->touched[i]] = (struct chain){TALLY_END, TALLY_END};
+		tally->spots[tally->touched[i]].adds = 0;
 	tally->count = tally->touched_count = 0;
+	tally->summed = false;
 }
 
-uint32_t tally_touchpoints(const struct tally *tally)
+/* ---- reading ---- */
+
+static bool same(const struct tally_cell *a, const struct tally_cell *b)
 {
+	return a->second == b->second && a->bin == b->bin && a->ledger == b->ledger;
+}
+
+/* Where the cell of this add is among the first `count`, or where it would be put. */
+static uint32_t find_few(const struct tally_cell *cells, uint32_t count, const struct tally_cell *add)
+{
+	uint32_t at = 0;
+	while (at < count && !same(&cells[at], add))
+		at++;
+	return at;
+}
+
+/* Two rounds of multiply and fold: neighbouring seconds and bins, the usual case, land far apart. */
+static uint32_t find_many(uint32_t *slots, uint32_t mask, const struct tally_cell *cells, uint32_t count,
+			  const struct tally_cell *add)
+{
+	uint64_t h = add->second * UINT64_C(0x9E3779B97F4A7C15);
+	h = (h ^ h >> 29 ^ ((uint32_t)add->ledger << 8 | add->bin)) * UINT64_C(0xBF58476D1CE4E5B9);
+	for (uint32_t slot = (uint32_t)(h >> 32) & mask;; slot = (slot + 1) & mask) {
+		if (slots[slot] == 0) {
+			slots[slot] = count + 1;
+			return count;
+		}
+		if (same(&cells[slots[slot] - 1], add))
+			return slots[slot] - 1;
+	}
+}
+
+/* Adds of one touchpoint to its cells, in place; returns how many those are. */
+static uint32_t sum(struct tally *tally, struct tally_cell *cells, uint32_t adds)
+{
+	uint32_t count = 0, kept = 0, slots = 0;
+	if (adds > FEW) {
+		slots = slots_for(adds);
+		memset(tally->slots, 0, slots * sizeof *tally->slots);
+	}
+	for (uint32_t i = 0; i < adds; i++) {
+		uint32_t at = slots ? find_many(tally->slots, slots - 1, cells, count, &cells[i])
+				    : find_few(cells, count, &cells[i]);
+		if (at < count)
+			cells[at].delta += cells[i].delta;
+		else
+			cells[count++] = cells[i];
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (cells[i].delta != 0)
+			cells[kept++] = cells[i];
+	return kept;
+}
+
+uint32_t tally_touchpoints(struct tally *tally)
+{
+	uint32_t from = 0;
+	if (tally->summed)
+		return tally->touched_count;
+	for (uint32_t i = 0; i < tally->touched_count; i++) {
+		struct spot *spot = &tally->spots[tally->touched[i]];
+		tally->groups[i] = (struct group){from, spot->adds};
+		spot->at = from;
+		from += spot->adds;
+	}
+	for (uint32_t i = 0; i < tally->count; i++)
+		tally->cells[tally->spots[tally->adds[i].touchpoint].at++] = tally->adds[i];
+	for (uint32_t i = 0; i < tally->touched_count; i++)
+		tally->groups[i].count =
+			sum(tally, &tally->cells[tally->groups[i].from], tally->groups[i].count);
+	tally->summed = true;
 	return tally->touched_count;
 }
 
@@ -142,27 +177,9 @@ uint32_t tally_touchpoint(const struct tally *tally, uint32_t i)
 	return tally->touched[i];
 }
 
-static uint32_t skip_empty(const struct tally *tally, uint32_t at)
+const struct tally_cell *tally_cells(const struct tally *tally, uint32_t i, uint32_t *count)
 {
-	while (at != TALLY_END && tally->cells[at].delta == 0)
-		at = tally->links[at].next;
-	return at;
-}
-
-uint32_t tally_first(const struct tally *tally, uint32_t touchpoint)
-{
-	must(touchpoint < tally->touchpoints_max);
-	return skip_empty(tally, tally->chains[touchpoint].first);
-}
-
-uint32_t tally_next(const struct tally *tally, uint32_t at)
-{
-	must(at < tally->count);
-	return skip_empty(tally, tally->links[at].next);
-}
-
-const struct tally_cell *tally_at(const struct tally *tally, uint32_t at)
-{
-	must(at < tally->count);
-	return &tally->cells[at];
+	must(tally->summed && i < tally->touched_count);
+	*count = tally->groups[i].count;
+	return &tally->cells[tally->groups[i].from];
 }

@@ -67,19 +67,17 @@ static void take(struct fixture *f, const char *message)
 static const char *tally_text(struct fixture *f)
 {
 	static char text[1000];
-	const struct tally *tally = intake_tally(f->intake);
+	struct tally *tally = intake_tally(f->intake);
 	size_t used = 0;
 	text[0] = '\0';
 	for (uint32_t i = 0; i < tally_touchpoints(tally); i++) {
-		uint32_t number = tally_touchpoint(tally, i);
-		struct str name = names_get(intake_names(f->intake), number);
-		for (uint32_t at = tally_first(tally, number); at != TALLY_END; at = tally_next(tally, at)) {
-			const struct tally_cell *cell = tally_at(tally, at);
-			if (cell->delta)
-				used += (size_t)snprintf(text + used, sizeof text - used, "%.*s %s %d %+d;",
-							 (int)name.len, name.at, ledger_name(cell->ledger),
-							 cell->bin, cell->delta);
-		}
+		uint32_t count;
+		const struct tally_cell *cells = tally_cells(tally, i, &count);
+		struct str name = names_get(intake_names(f->intake), tally_touchpoint(tally, i));
+		for (const struct tally_cell *cell = cells; cell < cells + count; cell++)
+			used += (size_t)snprintf(text + used, sizeof text - used, "%.*s %s %d %+d;",
+						 (int)name.len, name.at, ledger_name(cell->ledger), cell->bin,
+						 cell->delta);
 	}
 	return text;
 }
