@@ -66,6 +66,9 @@ struct stage {
 	uint64_t cells, entries;
 };
 
+static struct response_verdict
+	verdicts[EVENTS]; /* of a commit: the journal borrows their entries until it is finished */
+
 static bool read_bundle(void *context, uint32_t shard, struct str bytes)
 {
 	struct stage *s = context;
@@ -89,22 +92,21 @@ static bool read_journal(void *context, uint32_t shard, struct str bytes)
 	return true;
 }
 
-static void judge_one(struct stage *s, uint64_t id, int bin)
+static void judge_one(struct stage *s, struct response_verdict *v, uint64_t id, int bin)
 {
-	struct response_verdict v;
 	struct response_event e = {
 		.key = {id * UINT64_C(0x9E3779B97F4A7C15), id * UINT64_C(0xBF58476D1CE4E5B9)},
 		.updated_ms = RESPONSE_NO_VERSION,
 		.content = (uint32_t)bin,
 		.fact = {(uint32_t)(id % TOUCHPOINTS), CLOCK, 0, (int8_t)bin}};
 	response_prefetch(s->table, e.key);
-	response_judge(s->table, s->slot, CLOCK, &e, &v);
-	if (v.journal)
-		bundle_journal_add(s->writer, &v.entry);
-	if (v.moved && v.was.bin >= 0)
-		tally_add(s->tally, v.was.touchpoint, 0, v.was.second, (uint8_t)v.was.bin, -1);
-	if (v.moved && v.now.bin >= 0)
-		tally_add(s->tally, v.now.touchpoint, 0, v.now.second, (uint8_t)v.now.bin, 1);
+	response_judge(s->table, s->slot, CLOCK, &e, v);
+	if (v->journal)
+		bundle_journal_add(s->writer, &v->entry);
+	if (v->moved && v->was.bin >= 0)
+		tally_add(s->tally, v->was.touchpoint, 0, v->was.second, (uint8_t)v->was.bin, -1);
+	if (v->moved && v->now.bin >= 0)
+		tally_add(s->tally, v->now.touchpoint, 0, v->now.second, (uint8_t)v->now.bin, 1);
 }
 
 static void one_commit(struct stage *s, unsigned round)
@@ -112,7 +114,7 @@ static void one_commit(struct stage *s, unsigned round)
 	struct bundle_head head = {.shards = 8, .clock_ms = CLOCK * INT64_C(1000), .instance = STR("i")};
 	bundle_journal_begin(s->writer, head.clock_ms, 1);
 	for (unsigned i = 0; i < EVENTS; i++)
-		judge_one(s, i % 4 ? round * EVENTS + i : i, (int)((i + round) % 11));
+		judge_one(s, &verdicts[i], i % 4 ? round * EVENTS + i : i, (int)((i + round) % 11));
 	assert_true(bundle_write(s->writer, &head, s->names, s->tally, true, read_bundle, s));
 	assert_true(bundle_journal_finish(s->writer, s->names, 0, read_journal, s));
 	response_mark(s->table);
