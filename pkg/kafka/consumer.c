@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "kafka/kafka_priv.h"
 
+enum { AHEAD = 8 }; /* librdkafka's thread wrote the messages: so many are asked for before they are read */
+
 /* ---- what librdkafka tells on the polling thread ---- */
 
 static void on_error(rd_kafka_t *rk, int code, const char *words, void *opaque)
@@ -245,6 +247,11 @@ static size_t records_fill(struct kafka_consumer *consumer, struct kafka_record 
 	size_t count = 0;
 	for (size_t i = 0; i < consumer->messages_count; i++) {
 		const rd_kafka_message_t *message = consumer->messages[i];
+		if (i + AHEAD < consumer->messages_count) {
+			const rd_kafka_message_t *coming = consumer->messages[i + AHEAD];
+			__builtin_prefetch(coming);
+			__builtin_prefetch(coming + 1); /* its timestamp lies behind it */
+		}
 		if (message->err)
 			continue;
 		if (message->rkt != rkt || message->partition != partition) {
