@@ -1,0 +1,143 @@
+/*
+ * alert - an incident and its life, and what is told of it.
+ *
+ * Something is wrong at a touchpoint: the detector (spike) says that it began and that it is over; this module makes one incident of
+ * that, with an id that whoever reads the same log finds again, and events that are numbered per touchpoint and ledger: raised,
+ * updated (severity up; a better estimate each time the responses since the raise have doubled), resolved, and reopened when it
+ * fires again within 24 h of its end. Pure: log time in, events out. Quiet hours, mutes and acknowledgements are not known here: they
+ * act on delivery only (desk).
+ *
+ * An event as JSON is a public contract, version 1: deploy/schema/alert.json. It holds no raw text of customers.
+ */
+#ifndef ALERT_H
+#define ALERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "base/str.h"
+#include "feedback/feedback.h"
+
+#define ALERT_VERSION     1
+#define ALERT_REOPEN_MS   (24 * 3600 * 1000LL)
+#define ALERT_ID_BYTES    16     /* hex digits of an incident's id */
+#define ALERT_SUMMARY_MAX 200    /* bytes of the sentence that a person reads at 3 a.m. */
+#define ALERT_JSON_MAX    8192
+
+enum alert_kind { ALERT_DETRACTOR_SPIKE, ALERT_SILENCE, ALERT_PROMOTER_RISE, ALERT_SOURCE_SUSPECT };
+#define ALERT_KINDS 4
+enum alert_type { ALERT_RAISED, ALERT_UPDATED, ALERT_RESOLVED, ALERT_REOPENED };
+enum alert_severity { ALERT_TICKET, ALERT_PAGE };
+const char *alert_kind_name(enum alert_kind);          /* "detractor_spike" ... */
+const char *alert_type_name(enum alert_type);          /* "raised" ... */
+const char *alert_severity_name(enum alert_severity);  /* "ticket", "page" */
+bool alert_kind_from(struct str, enum alert_kind *);
+bool alert_type_from(struct str, enum alert_type *);
+bool alert_severity_from(struct str, enum alert_severity *);
+
+/* ---- settings, in the user's terms ---- */
+
+struct alert_options {
+	bool enabled;
+	double pages_per_week, tickets_per_week;   /* false ones at most, in all, shared over the touchpoints known */
+	int64_t page_every_ms, ticket_every_ms;    /* instead: at most one false one per touchpoint in this time; 0: shared */
+	double rise_min;                           /* the smallest rise that matters: 0.2 is "a fifth above normal"; 0: the detector's own */
+	bool silence, promoter_rise;               /* kinds besides the spike */
+	const char *dashboard;                     /* URL; {touchpoint} and {ledger} are put in, percent-encoded */
+	const char *runbook;                       /* URL, for touchpoints without one of their own */
+};
+extern const struct option_row alert_options[];   /* section `alerts` */
+
+/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly over
+ * `known` detectors, a fifth of them kept for parents (spike-detection: uniform is optimal when cost goes with affected responses). */
+struct alert_budget {
+	double ticket_days, page_days;
+};
+struct alert_budget alert_budget(const struct alert_options *, double known, double parents_known, bool parent);
+
+/* ---- the incident ---- */
+
+/* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses a day. */
+struct alert_figures {
+	double baseline_rate, rate, rate_low, rate_high;   /* rate since onset, the interval holds at alarm time */
+	double evidence_days;                              /* evidence this strong comes by chance once in so many days */
+	double nps_before, nps_now;
+	int64_t responses, detractors;                     /* since onset (promoters of a promoter_rise); of silence: expected, missing */
+	int64_t onset_ms;
+};
+
+/* Per touchpoint, ledger and kind; zeroed: nothing ever happened. Part of the checkpoint, whole. */
+struct alert_incident {
+	uint64_t id;                   /* 0: never any */
+	int64_t raised_ms, changed_ms; /* log time; changed: of its newest event */
+	int64_t onset_ms;
+	int64_t next_update;           /* responses since onset at which the next estimate is told */
+	uint8_t open, severity;
+	uint8_t silent;                /* raised while the log was read again: nobody was told, so nobody is told of its end */
+};
+
+/* Where in the log something happened; makes the id. */
+struct alert_place {
+	struct str touchpoint;
+	enum ledger ledger;
+	enum alert_kind kind;
+	int32_t partition;
+	int64_t log_ms, offset;
+};
+uint64_t alert_id(const struct alert_place *);
+
+/* What is to be told, if the call says true. */
+struct alert_step {
+	enum alert_type type;
+	enum alert_severity severity;
+	uint64_t incident;
+	int64_t raised_ms;
+};
+bool alert_raise(struct alert_incident *, const struct alert_place *, enum alert_severity, const struct alert_figures *, bool silent,
+		 struct alert_step *);
+/* At every step of an open incident: true when its severity rose or its estimate became much better. */
+bool alert_update(struct alert_incident *, int64_t log_ms, enum alert_severity, const struct alert_figures *, struct alert_step *);
+bool alert_resolve(struct alert_incident *, int64_t log_ms, struct alert_step *);
+
+#define ALERT_INCIDENT_BYTES 56
+void alert_incident_save(const struct alert_incident *, unsigned char out[ALERT_INCIDENT_BYTES]);
+bool alert_incident_load(struct alert_incident *, const unsigned char *bytes, size_t len);   /* false: can't be */
+
+/* ---- an event, as it is told ---- */
+
+#define ALERT_LIST_MAX 5
+#define ALERT_CHILDREN_MAX 20
+
+struct alert_event {
+	uint64_t incident;
+	enum alert_type type;
+	enum alert_kind kind;
+	enum alert_severity severity;
+	struct str touchpoint, label;      /* label empty: the name */
+	enum ledger ledger;
+	struct str team, journey, stage, source;   /* empty: not known */
+	bool moment_of_truth;
+	int64_t at_ms, raised_ms;
+	int32_t partition;
+	uint64_t number;                   /* counted per touchpoint and ledger, over all kinds */
+	struct alert_figures figures;
+	struct str parents[8];             /* nearest first */
+	unsigned parents_count;
+	struct str children[ALERT_CHILDREN_MAX];   /* filled at delivery: firing as well */
+	unsigned children_count;
+	struct str dashboard, runbook;     /* finished URLs; empty: none */
+	struct str summary;                /* read: as it was told; written: made anew by alert_json */
+	bool test;                         /* `corridor alerts test` */
+};
+
+/* "Checkout: 41 % detractors (normal 16 %), 57 answers since 02:14; by chance once in 43 days". UTC offset of the clock times in
+ * seconds. At most ALERT_SUMMARY_MAX bytes, NUL-terminated, cut between characters. */
+size_t alert_summary(char out[ALERT_SUMMARY_MAX + 1], const struct alert_event *, int64_t utc_offset_s);
+/* One object without a newline. dims, themes and verbatims are empty lists until they are known. 0: max is too small. */
+size_t alert_json(char *out, size_t max, const struct alert_event *, int64_t utc_offset_s);
+/* Reads what alert_json wrote, any later version's too as far as we know it; text is copied to the pool. False: it is none. */
+bool alert_read(struct alert_event *, struct str json, struct option_pool *);
+
+#endif
