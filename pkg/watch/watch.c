@@ -53,7 +53,7 @@ struct watch *watch_create(const struct watch_setup *setup, int64_t now_ms)
 	w->slots = must_array(w->slots_max, sizeof *w->slots);
 	w->reader = bundle_reader_create();
 	w->position = (struct watch_position){0, -1};
-	w->offset_before = -1;
+	w->before = w->position;
 	w->start_ms = w->now_ms = now_ms;
 	w->overflow = NOBODY;
 	w->save_first = w->save_last = NOBODY;
@@ -62,6 +62,7 @@ struct watch *watch_create(const struct watch_setup *setup, int64_t now_ms)
 		w->wheel[i] = NOBODY;
 	set_paces(w);
 	name_zones(w);
+	judge_init(w);
 	return w;
 }
 
@@ -73,6 +74,8 @@ void watch_destroy(struct watch *w)
 	names_destroy(w->zone_names);
 	free(w->touches);
 	windows_destroy(w->windows);
+	judge_release(w);
+	told_release(w);
 	free(w->slots);
 	bundle_reader_destroy(w->reader);
 	free(w->scratch);
@@ -88,6 +91,7 @@ static void begin_touchpoint(struct watch *w, uint32_t i)
 	t->due = UINT32_MAX;
 	uint32_t zone = names_find(w->zone_names, names_get(w->names, i));
 	t->zone = zone == NAMES_FULL ? w->setup.zone : w->setup.zones[zone].zone;
+	judge_touchpoint(w, i);
 }
 
 /* More touchpoints than this partition may know: they share one name of the partition's own, so that no two writers share a key. */
@@ -142,7 +146,8 @@ static void apply_group(struct watch *w, const struct bundle_group *group, int64
 		watch_changed(w, i, slot);
 	}
 	if (!t->unsaved)
-		watch_save_last(w, i, (struct watch_position){w->position.log_ms, w->offset_before});
+		watch_save_last(w, i, w->before);
+	judge_group(w, i, group, offset <= w->groups_offset);
 }
 
 bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t offset)
@@ -151,17 +156,18 @@ bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t o
 	if (offset <= w->position.offset)
 		return true;
 	bool readable = bundle_read(w->reader, bytes, &bundle);
-	w->offset_before = w->position.offset;
-	if (readable) {
-		int64_t log_ms = record_ms < bundle.head.clock_ms ? record_ms : bundle.head.clock_ms;
-		for (uint32_t g = 0; g < bundle.groups_count; g++)
-			apply_group(w, &bundle.groups[g], offset);
-		w->behind = bundle.head.behind;
-		if (log_ms > w->position.log_ms)
-			w->position.log_ms = log_ms;
-	}
+	w->before = w->position;
 	w->position.offset = offset;
-	return readable;
+	if (!readable)
+		return false;
+	int64_t log_ms = record_ms < bundle.head.clock_ms ? record_ms : bundle.head.clock_ms;
+	if (log_ms > w->position.log_ms)
+		w->position.log_ms = log_ms;
+	w->behind = bundle.head.behind;
+	judge_record(w, bundle.head.behind, bundle.head.shards);
+	for (uint32_t g = 0; g < bundle.groups_count; g++)
+		apply_group(w, &bundle.groups[g], offset);
+	return true;
 }
 
 void watch_advance(struct watch *w, int64_t now_ms)

@@ -10,6 +10,11 @@
  * A hash is due at its first change after quiet at once, then at most every max(100 ms, window / 3600); a change is also a pane that
  * leaves. A series goes along when a pane of it has ended, with thousands of touchpoints less often. All is due once every `refresh` (which heals what Redis lost unseen and renews TTLs).
  *
+ * Detectors (judge.c) see what arrives at its log time, per touchpoint and ledger; what they find becomes numbered events (told.c) that
+ * wait here until Kafka has them and Redis has them with a checkpoint. A checkpoint never holds the state behind an event that is not in
+ * the stream: so an event is derived again after a crash, with the same id and number, or it is there. Time without responses is judged at
+ * seconds that follow from the state alone, so it does not matter when the machine gets round to it.
+ *
  * Checkpoints are staggered: touchpoints wait in the order in which they first changed since their last one. `low` is the position
  * from which a new owner has to read: what it was before the first change that no checkpoint holds. A touchpoint restored from a
  * checkpoint skips what it has already seen. Owned by one thread.
@@ -17,9 +22,11 @@
 #ifndef WATCH_H
 #define WATCH_H
 
+#include "alert/alert.h"
 #include "base/names.h"
 #include "base/option.h"
 #include "bundle/bundle.h"
+#include "registry/registry.h"
 #include "view/view.h"
 #include "window/window.h"
 
@@ -44,6 +51,9 @@ struct watch_setup {
 	unsigned zones_count;
 	int64_t ttl_ms;                  /* of the keys: a series is written again before half of it is over; 0: does not matter */
 	int32_t partition;
+	struct alert_options alerts;     /* not enabled: nothing is judged. Text is borrowed */
+	const struct registry *registry; /* borrowed; NULL: nothing is declared */
+	bool ticks;                      /* the log has a record a second at least: a longer gap means that nobody was there, no silence */
 };
 
 struct watch;
@@ -62,6 +72,33 @@ struct watch_position {
 struct watch_position watch_position(const struct watch *);
 bool watch_behind(const struct watch *);   /* an intake said within the last bundles that it is far behind */
 
+/* ---- alerts: what detectors found, told in order ---- */
+
+struct watch_alert {
+	uint64_t tag;                  /* of this watch, from 1 */
+	struct str touchpoint;         /* all text is valid until the event is settled */
+	enum ledger ledger;
+	enum alert_kind kind;
+	enum alert_type type;
+	enum alert_severity severity;
+	uint64_t number, incident;
+	bool open;                     /* the incident, after this event */
+	int64_t at_ms;
+	struct str json;
+};
+const struct watch_alert *watch_alert_next(struct watch *);          /* the oldest that was not handed out; NULL: none */
+void watch_alert_written(struct watch *, uint64_t tag, bool ok);     /* Kafka has it; not ok: it is handed out again, and all behind it */
+unsigned watch_alerts_waiting(const struct watch *);                 /* not settled yet */
+unsigned watch_incidents(const struct watch *);                      /* open ones that were told */
+/* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
+void watch_alerts_set(struct watch *, const struct alert_options *);
+
+/* Without a checkpoint the log is read again: detectors learn from it, nothing is told. Begin before the first record, then hand in what
+ * was told (every event in Kafka's corridor.alerts, in its order); the end tells what is over by now. */
+void watch_rebuild_begin(struct watch *);
+void watch_rebuild_known(struct watch *, const struct alert_event *);
+void watch_rebuild_end(struct watch *);
+
 /* ---- reading ---- */
 uint32_t watch_touchpoints(const struct watch *);
 struct str watch_touchpoint(const struct watch *, uint32_t i);
@@ -73,6 +110,7 @@ unsigned watch_series(struct watch *, uint32_t i, enum ledger, unsigned which, s
 #define WATCH_BATCH        128
 #define WATCH_FIELDS       256
 #define WATCH_FIELDS_BYTES (2 << 20)
+#define WATCH_ALERTS       64
 
 struct watch_field {
 	struct str touchpoint;
@@ -100,6 +138,9 @@ struct watch_batch {
 	struct watch_position low;           /* once these fields are written */
 	bool replace;                        /* the first part of a rewrite */
 	struct watch_position before[WATCH_FIELDS];   /* for watch_checkpoint_failed */
+
+	unsigned alerts_count;                        /* go with the checkpoint, into the stream */
+	struct watch_alert alerts[WATCH_ALERTS];
 };
 struct watch_batch *watch_batch_create(void);
 void watch_batch_destroy(struct watch_batch *);
@@ -110,6 +151,7 @@ void watch_failed(struct watch *, uint32_t touchpoint);                         
 void watch_published(struct watch *, uint32_t touchpoint, bool fresh);               /* fresh: Redis knew nothing of it any more */
 void watch_hurry(struct watch *);                                                    /* on stopping: what changed is due now, whatever its pace */
 void watch_checkpoint_failed(struct watch *, const struct watch_batch *);            /* its fields are to be written again */
+void watch_checkpoint_written(struct watch *, const struct watch_batch *);           /* its alerts are settled */
 void watch_checkpoint_rewrite(struct watch *);                                       /* Redis lost it: write all, begin with replace */
 void watch_publish_all(struct watch *);                                              /* Redis lost it: everything is due */
 unsigned watch_due(const struct watch *, int64_t now_ms);                            /* touchpoints that wait to be published */

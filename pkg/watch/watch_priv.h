@@ -2,6 +2,7 @@
 #ifndef WATCH_PRIV_H
 #define WATCH_PRIV_H
 
+#include "spike/spike.h"
 #include "watch/watch.h"
 
 #define NOBODY UINT32_MAX
@@ -16,6 +17,31 @@ struct slot_state {
 	uint32_t changes[WINDOWS_MAX];     /* tick at which it changes by itself, or is refreshed */
 	uint32_t series[WINDOWS_MAX];      /* tick of the last series + 1; 0: never */
 	uint8_t dirty;                     /* a bit per window */
+	struct judged *judged;             /* NULL: not judged */
+};
+
+/* ---- judge.c: what detectors know of one ledger of one touchpoint ---- */
+
+#define JUDGED_KINDS 3   /* by enum alert_kind: spike, silence, rise */
+
+struct judged {
+	struct spike spike;                /* of detractors */
+	struct spike_silence silence;
+	struct spike *rise;                /* of promoters; NULL: not asked for */
+	struct alert_incident incidents[JUDGED_KINDS];
+	uint64_t number;                   /* of its newest event */
+	int64_t look_s;                    /* log second at which silence is judged if nothing arrives before */
+};
+
+/* What touchpoints of a ledger are taken for before they have shown themselves. */
+struct judge_groups {
+	struct spike_group spike, rise;
+};
+
+/* Local time of a zone, good for [from_ms, until_ms). */
+struct judge_clock {
+	const struct zone *zone;
+	int64_t from_ms, until_ms, offset_s;
 };
 
 struct touch {
@@ -28,6 +54,10 @@ struct touch {
 	uint32_t save_next, save_prev;     /* the checkpoint's waiting list */
 	bool unsaved, of_rewrite;
 	bool shown;                        /* something of it was written to Redis by us */
+	bool parent;                       /* of others, by the registry */
+	bool alert_due;                    /* its alert hash holds something new */
+	uint32_t alert_told;               /* tick of the hash's last publish + 1; 0: never */
+	uint32_t look_next;                /* the others that are looked at in the same second of a minute */
 	struct watch_position before;      /* unsaved: the position before its first change that no checkpoint holds */
 	int64_t unsaved_since_ms;
 	const struct zone *zone;
@@ -43,7 +73,22 @@ struct watch {
 	uint32_t slots_max;
 	struct bundle_reader *reader;
 	struct watch_position position;
-	int64_t offset_before;             /* of the record before the current one */
+	struct watch_position before;      /* that before the current record */
+	uint32_t shards;                   /* over how many watches touchpoints are spread, as bundles say */
+	struct judge_groups groups[LEDGERS];
+	bool groups_begun;
+	int64_t groups_offset;             /* restored: the groups have seen the log up to here */
+	struct judge_clock *clocks;
+	unsigned clocks_count;
+	uint32_t look_first[60];           /* by second of the minute: a list of touchpoints */
+	int64_t looked_s, behind_s;        /* log seconds: all were looked at up to here; an intake was behind last */
+	unsigned judged_count, parents_count;   /* ledgers of touchpoints; those of parents */
+	struct spike_terms terms[2];       /* for this record; [1]: of parents */
+	bool rebuilding;
+	struct told *told;                 /* events that are not settled, oldest first */
+	unsigned told_count, told_room;
+	uint64_t told_tags;
+	unsigned incidents;
 	bool behind;
 	int64_t start_ms, now_ms;
 	uint32_t pace[WINDOWS_MAX], series_pace[WINDOWS_MAX];   /* ticks */
@@ -76,6 +121,36 @@ void watch_save_last(struct watch *, uint32_t touchpoint, struct watch_position 
 void watch_save_first(struct watch *, uint32_t touchpoint, struct watch_position before);
 void watch_save_remove(struct watch *, uint32_t touchpoint);
 bool watch_touchpoint_empty(struct watch *, const struct touch *);
+
+/* judge.c */
+void judge_init(struct watch *);
+void judge_release(struct watch *);
+void judge_touchpoint(struct watch *, uint32_t touchpoint);        /* it is new */
+void judge_record(struct watch *, bool behind, uint32_t shards);   /* log time has come to w->position */
+void judge_group(struct watch *, uint32_t touchpoint, const struct bundle_group *, bool groups_fed);
+struct judged *judge_open(struct watch *, uint32_t touchpoint, enum ledger);
+void judge_read(struct watch *, uint32_t touchpoint, enum ledger, struct spike_reading *);
+
+/* told.c */
+#define TOLD_NEW     0
+#define TOLD_OUT     1             /* handed out, on its way to Kafka */
+#define TOLD_WRITTEN 2
+struct told {
+	struct watch_alert alert;
+	char *json;
+	uint8_t state;
+};
+void told_release(struct watch *);
+void told_event(struct watch *, uint32_t touchpoint, enum ledger, enum alert_kind, const struct alert_step *,
+		const struct alert_figures *, int64_t at_ms);
+/* What goes with the next checkpoint; false: something waits for Kafka still, so no state may be saved. */
+bool told_fill(struct watch *, struct watch_batch *);
+
+/* judge_save.c */
+size_t judge_save(const struct judged *, unsigned char *out, size_t max);
+bool judge_load(struct judged *, const unsigned char *bytes, size_t len);
+size_t judge_groups_save(const struct watch *, unsigned char *out, size_t max);
+bool judge_groups_load(struct watch *, const unsigned char *bytes, size_t len);
 uint32_t watch_open_touchpoint(struct watch *, struct str name);
 uint32_t watch_open_slot(struct watch *, uint32_t touchpoint, enum ledger);
 

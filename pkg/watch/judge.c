@@ -1,0 +1,490 @@
+/*
+ * What arrives is judged at its log time: is it a spike, has it ended, have responses stopped? The detectors are spike's; here is
+ * when they are asked, what they are told, and what becomes of their answers.
+ *
+ * Silence is looked for at seconds that follow from a detector's state (look_s): when nothing has arrived for as long as some ten
+ * responses take. A sweep goes round once a minute of log time and makes up for what is due, and so does whatever comes first at a
+ * touchpoint: early or late, a look is at its own second, so the state is the same.
+ */
+#include "watch/watch_priv.h"
+
+#include <stdlib.h>
+
+enum {
+	GAP_MS = 5000,           /* without a tick: nobody was there to see responses */
+	OLD_MS = 3600 * 1000,    /* feedback from before that is no news: it is learned from, and raises nothing */
+	LOOK_ARRIVALS = 10,
+	LOOK_MIN_S = 60,
+	LOOK_MAX_S = 3600,
+	PARTS_MAX = 64,          /* seconds of a touchpoint in one bundle that are told apart */
+};
+
+/* Until a ledger has shown what is usual in it. */
+static const double usual_rate[LEDGERS] = {
+	[LEDGER_SURVEY] = 0.15, [LEDGER_RELATIONSHIP] = 0.15, [LEDGER_SOCIAL] = 0.3, [LEDGER_REVIEW] = 0.2};
+#define USUAL_PROMOTERS 0.5
+
+void judge_init(struct watch *w)
+{
+	for (unsigned i = 0; i < 60; i++)
+		w->look_first[i] = NOBODY;
+	w->groups_offset = -1;
+	w->shards = 1;
+}
+
+void judge_release(struct watch *w)
+{
+	for (uint32_t i = 0; i < w->slots_max; i++) {
+		if (w->slots[i].judged)
+			free(w->slots[i].judged->rise);
+		free(w->slots[i].judged);
+	}
+	free(w->clocks);
+}
+
+/* ---- local time ---- */
+
+static struct judge_clock *clock_of(struct watch *w, const struct zone *zone)
+{
+	for (unsigned i = 0; i < w->clocks_count; i++)
+		if (w->clocks[i].zone == zone)
+			return &w->clocks[i];
+	w->clocks = realloc(w->clocks, (w->clocks_count + 1) * sizeof *w->clocks);
+	must(w->clocks != NULL);
+	w->clocks[w->clocks_count] = (struct judge_clock){.zone = zone};
+	return &w->clocks[w->clocks_count++];
+}
+
+/* Offsets change on quarters of an hour. */
+static struct spike_moment moment_of(struct watch *w, const struct zone *zone, int64_t at_ms)
+{
+	const int64_t quarter_ms = 900 * 1000;
+	struct judge_clock *c = clock_of(w, zone);
+	if (at_ms < c->from_ms || at_ms >= c->until_ms) {
+		c->from_ms = at_ms / quarter_ms * quarter_ms;
+		c->until_ms = c->from_ms + quarter_ms;
+		c->offset_s = zone ? zone_offset_s(zone, at_ms) : 0;
+	}
+	int64_t local_s = at_ms / 1000 + c->offset_s, day = local_s / 86400;
+	return (struct spike_moment){.at_ms = at_ms,
+				     .hours = (uint32_t)(local_s / 3600),
+				     .hour = (uint8_t)(local_s / 3600 % 24),
+				     .weekend = (day + 4) % 7 == 0 || (day + 4) % 7 == 6}; /* 1970 began on a Thursday */
+}
+
+/* ---- terms ---- */
+
+/* So that the budget does not move with every touchpoint that is new. */
+static double rounded_up(double count)
+{
+	double power = 1;
+	while (power < count)
+		power *= 2;
+	return power;
+}
+
+static void set_terms(struct watch *w)
+{
+	const struct alert_options *o = &w->setup.alerts;
+	double known = rounded_up((double)w->judged_count * w->shards),
+	       parents = w->parents_count ? rounded_up((double)w->parents_count * w->shards) : 0;
+	for (int parent = 0; parent < 2; parent++) {
+		struct alert_budget budget = alert_budget(o, known, parents, parent);
+		w->terms[parent] = (struct spike_terms){.options = {.smallest_rise = o->rise_min},
+							.ticket_days = budget.ticket_days,
+							.page_days = budget.page_days};
+	}
+}
+
+static struct spike_terms terms_of(const struct watch *w, const struct touch *t, struct spike_group *group, bool fed)
+{
+	struct spike_terms terms = w->terms[t->parent];
+	terms.group = group;
+	terms.group_fed = fed;
+	return terms;
+}
+
+/* ---- who is judged ---- */
+
+void judge_touchpoint(struct watch *w, uint32_t i)
+{
+	struct touch *t = &w->touches[i];
+	unsigned second = (unsigned)(names_hash(w->names, i) % 60);
+	t->parent = registry_is_parent(w->setup.registry, names_get(w->names, i));
+	t->look_next = w->look_first[second];
+	w->look_first[second] = i;
+}
+
+static void begin_groups(struct watch *w)
+{
+	for (unsigned l = 0; l < LEDGERS; l++) {
+		spike_group_init(&w->groups[l].spike, usual_rate[l], w->position.log_ms);
+		spike_group_init(&w->groups[l].rise, USUAL_PROMOTERS, w->position.log_ms);
+	}
+	w->groups_begun = true;
+}
+
+struct judged *judge_open(struct watch *w, uint32_t i, enum ledger ledger)
+{
+	struct touch *t = &w->touches[i];
+	struct slot_state *s = &w->slots[watch_open_slot(w, i, ledger)];
+	if (s->judged || !w->setup.alerts.enabled)
+		return s->judged;
+	if (!w->groups_begun)
+		begin_groups(w);
+	struct spike_moment now = moment_of(w, t->zone, w->position.log_ms);
+	struct spike_terms terms = terms_of(w, t, &w->groups[ledger].spike, true);
+	struct judged *j = s->judged = must_alloc(sizeof *j);
+	spike_init(&j->spike, &terms, &now);
+	spike_silence_init(&j->silence, &now);
+	if (w->setup.alerts.promoter_rise) {
+		terms.group = &w->groups[ledger].rise;
+		j->rise = must_alloc(sizeof *j->rise);
+		spike_init(j->rise, &terms, &now);
+	}
+	j->look_s = w->position.log_ms / 1000 + LOOK_MAX_S;
+	w->judged_count++;
+	w->parents_count += t->parent;
+	return j;
+}
+
+/* ---- answers ---- */
+
+/* The last hour and the one before, or the shortest longer window there is. */
+static void read_nps(struct watch *w, uint32_t i, enum ledger ledger, struct alert_figures *f)
+{
+	const struct window_options *o = &w->setup.windows;
+	unsigned best = 0;
+	struct window_reading reading;
+	f->nps_before = f->nps_now = __builtin_nan("");
+	if (ledger != LEDGER_SURVEY && ledger != LEDGER_RELATIONSHIP)
+		return;
+	for (unsigned k = 1; k < o->count; k++) {
+		bool long_enough = o->specs[k].length_s >= 3600, best_is = o->specs[best].length_s >= 3600;
+		if (o->specs[k].length_s && (long_enough == best_is ? (o->specs[k].length_s < o->specs[best].length_s) == best_is
+								      : long_enough))
+			best = k;
+	}
+	watch_read(w, i, ledger, best, &reading);
+	(void)nps_score(nps_of_bins(ledger, reading.bins), &f->nps_now);
+	(void)nps_score(reading.before, &f->nps_before);
+}
+
+static struct alert_figures figures_of(struct watch *w, uint32_t i, enum ledger ledger, const struct spike *s,
+				       const struct spike_event *event)
+{
+	struct spike_reading r;
+	struct alert_figures f;
+	spike_read(s, &r);
+	f = (struct alert_figures){.baseline_rate = r.baseline_rate,
+				   .rate = r.rate_since_onset,
+				   .rate_low = r.onset_interval.low,
+				   .rate_high = r.onset_interval.high,
+				   .evidence_days = r.evidence_days,
+				   .responses = r.since_onset.n,
+				   .detractors = r.since_onset.k,
+				   .onset_ms = r.onset_ms};
+	if (event) {
+		f.baseline_rate = event->baseline;
+		f.rate = event->rate;
+		f.rate_low = event->interval.low;
+		f.rate_high = event->interval.high;
+		f.evidence_days = event->evidence_days;
+		f.responses = event->since_onset.n;
+		f.detractors = event->since_onset.k;
+		f.onset_ms = event->onset_ms;
+	}
+	read_nps(w, i, ledger, &f);
+	return f;
+}
+
+static enum alert_severity severity_of(enum spike_severity s)
+{
+	return s == SPIKE_PAGE ? ALERT_PAGE : ALERT_TICKET;
+}
+
+struct answer {
+	uint32_t touchpoint;
+	enum ledger ledger;
+	enum alert_kind kind;
+	int64_t at_ms, offset;
+	bool news;                       /* not from a log that is read again, nor of feedback that is old */
+	enum spike_severity severity;    /* of the detector, now */
+	const struct spike_event *event; /* NULL: nothing happened */
+};
+
+/* What a detector says and what people were told are brought together. Something that began while nobody was to be told is told when
+ * it is news and not over. */
+static void answer(struct watch *w, struct judged *j, const struct answer *a, const struct alert_figures *f)
+{
+	struct alert_incident *incident = &j->incidents[a->kind];
+	struct alert_place place = {names_get(w->names, a->touchpoint), a->ledger, a->kind, w->setup.partition, a->at_ms,
+				    a->offset};
+	struct alert_step step;
+	bool told = false;
+	if (w->rebuilding)
+		return;
+	if (a->severity != SPIKE_NONE && !incident->open)
+		told = a->news && alert_raise(incident, &place, severity_of(a->severity), f, false, &step);
+	else if (a->severity != SPIKE_NONE)
+		told = alert_update(incident, a->at_ms, severity_of(a->severity), f, &step);
+	else if (incident->open)
+		told = alert_resolve(incident, a->at_ms, &step);
+	if (told)
+		told_event(w, a->touchpoint, a->ledger, a->kind, &step, f, a->at_ms);
+}
+
+/* ---- detectors ---- */
+
+static void judge_spike(struct watch *w, struct judged *j, struct answer *a, struct spike *s, const struct spike_terms *terms,
+			const struct spike_moment *now, struct spike_batch batch)
+{
+	struct spike_event event;
+	bool happened = spike_step(s, terms, now, batch, &event);
+	a->event = happened ? &event : NULL;
+	a->severity = (enum spike_severity)s->severity;
+	if (!happened && a->severity == SPIKE_NONE && !j->incidents[a->kind].open)
+		return; /* nearly always */
+	struct alert_figures f = figures_of(w, a->touchpoint, a->ledger, s, a->event);
+	answer(w, j, a, &f);
+}
+
+static int64_t look_after(const struct spike_silence *s, int64_t at_s)
+{
+	double wait_s = s->rate > 0 ? LOOK_ARRIVALS * 86400.0 / s->rate : LOOK_MAX_S;
+	return at_s + (wait_s < LOOK_MIN_S ? LOOK_MIN_S : wait_s > LOOK_MAX_S ? LOOK_MAX_S : (int64_t)wait_s);
+}
+
+static void judge_silence(struct watch *w, struct judged *j, struct answer *a, int64_t n)
+{
+	struct touch *t = &w->touches[a->touchpoint];
+	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
+	struct spike_terms terms = terms_of(w, t, &w->groups[a->ledger].spike, true);
+	struct spike_arrivals arrivals = {n, w->behind_s * 1000 >= j->silence.last_ms};
+	struct spike_event event;
+	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
+	j->look_s = look_after(&j->silence, a->at_ms / 1000);
+	a->kind = ALERT_SILENCE;
+	a->severity = (enum spike_severity)j->silence.severity;
+	if (!happened)
+		return; /* an estimate that gets better tells nobody anything: there is nothing to be seen */
+	struct alert_figures f = {.baseline_rate = event.baseline,
+				  .rate = event.rate * event.baseline,
+				  .rate_low = event.interval.low * event.baseline,
+				  .rate_high = event.interval.high * event.baseline,
+				  .evidence_days = event.evidence_days,
+				  .responses = event.since_onset.n,
+				  .detractors = event.since_onset.n - event.since_onset.k,
+				  .onset_ms = event.onset_ms};
+	read_nps(w, a->touchpoint, a->ledger, &f);
+	answer(w, j, a, &f);
+}
+
+/* Looks that are due before `log_s`. */
+static void look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
+{
+	while (w->setup.alerts.silence && j->look_s < log_s) {
+		struct answer a = {
+			.touchpoint = i, .ledger = ledger, .at_ms = j->look_s * 1000, .offset = -1, .news = true};
+		judge_silence(w, j, &a, 0);
+	}
+}
+
+static void sweep(struct watch *w, int64_t log_s)
+{
+	int64_t from_s = w->looked_s && log_s - w->looked_s < 60 ? w->looked_s + 1 : log_s - 59;
+	w->looked_s = log_s;
+	if (w->rebuilding)
+		return; /* what arrives makes up for it, and the end */
+	for (int64_t s = from_s; s <= log_s; s++)
+		for (uint32_t i = w->look_first[s % 60]; i != NOBODY; i = w->touches[i].look_next)
+			for (unsigned l = 0; l < LEDGERS; l++) {
+				uint32_t slot = w->touches[i].slot[l];
+				if (slot != NOBODY && w->slots[slot].judged)
+					look(w, i, (enum ledger)l, w->slots[slot].judged, log_s);
+			}
+}
+
+void judge_record(struct watch *w, bool behind, uint32_t shards)
+{
+	int64_t log_s = w->position.log_ms / 1000;
+	w->shards = shards;
+	if (behind || (w->setup.ticks && w->position.log_ms - w->before.log_ms > GAP_MS))
+		w->behind_s = log_s;
+	if (!w->setup.alerts.enabled)
+		return;
+	set_terms(w);
+	if (log_s != w->looked_s)
+		sweep(w, log_s);
+}
+
+/* ---- a bundle's cells ---- */
+
+/* The cells of one ledger and second. */
+struct part {
+	struct spike_batch detractors, promoters;
+	uint32_t second;
+	uint8_t ledger;
+};
+
+static struct part *part_of(struct part *parts, unsigned *count, const struct tally_cell *cell)
+{
+	for (unsigned i = *count; i-- > 0;)
+		if (parts[i].second == cell->second && parts[i].ledger == cell->ledger)
+			return &parts[i];
+	if (*count == PARTS_MAX) /* more than a commit ever holds, unless an import runs: what is left over is old and goes together */
+		return &parts[PARTS_MAX - 1];
+	parts[*count] = (struct part){.second = cell->second, .ledger = cell->ledger};
+	return &parts[(*count)++];
+}
+
+static unsigned part_cells(struct part parts[PARTS_MAX], const struct bundle_group *group)
+{
+	unsigned count = 0;
+	for (uint32_t c = 0; c < group->count; c++) {
+		const struct tally_cell *cell = &group->cells[c];
+		int64_t bins[BINS] = {0};
+		bins[cell->bin] = 1;
+		struct nps_counts is = nps_of_bins((enum ledger)cell->ledger, bins);
+		if (nps_n(is) == 0) /* an unread post */
+			continue;
+		struct part *part = part_of(parts, &count, cell);
+		part->detractors.n += cell->delta;
+		part->promoters.n += cell->delta;
+		part->detractors.k += cell->delta * is.d;
+		part->promoters.k += cell->delta * is.p;
+	}
+	return count;
+}
+
+struct arrived {
+	struct spike_batch detractors, promoters;
+	uint32_t newest_s;
+};
+
+static void correct(struct judged *j, const struct part *part, struct arrived *sum)
+{
+	struct spike_batch fresh, change;
+	int64_t of_ms = (int64_t)part->second * 1000;
+	spike_part(part->promoters, &fresh, &change);
+	sum->promoters.n += fresh.n;
+	sum->promoters.k += fresh.k;
+	if (j->rise && (change.n || change.k))
+		spike_correct(j->rise, of_ms, change);
+	spike_part(part->detractors, &fresh, &change);
+	sum->detractors.n += fresh.n;
+	sum->detractors.k += fresh.k;
+	if (change.n || change.k)
+		spike_correct(&j->spike, of_ms, change);
+	if (fresh.n && part->second > sum->newest_s)
+		sum->newest_s = part->second;
+}
+
+static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const struct part *parts, unsigned count, bool fed)
+{
+	struct touch *t = &w->touches[i];
+	struct judged *j = judge_open(w, i, ledger);
+	struct arrived sum = {0};
+	look(w, i, ledger, j, w->position.log_ms / 1000);
+	for (unsigned p = 0; p < count; p++)
+		if (parts[p].ledger == ledger)
+			correct(j, &parts[p], &sum);
+	if (sum.detractors.n == 0)
+		return;
+	struct spike_moment now = moment_of(w, t->zone, w->position.log_ms);
+	struct spike_terms terms = terms_of(w, t, &w->groups[ledger].spike, fed);
+	struct answer a = {.touchpoint = i,
+			   .ledger = ledger,
+			   .kind = ALERT_DETRACTOR_SPIKE,
+			   .at_ms = w->position.log_ms,
+			   .offset = w->position.offset,
+			   .news = (int64_t)sum.newest_s * 1000 >= w->position.log_ms - OLD_MS};
+	judge_spike(w, j, &a, &j->spike, &terms, &now, sum.detractors);
+	if (j->rise) {
+		terms.group = &w->groups[ledger].rise;
+		a.kind = ALERT_PROMOTER_RISE;
+		judge_spike(w, j, &a, j->rise, &terms, &now, sum.promoters);
+	}
+	if (w->setup.alerts.silence)
+		judge_silence(w, j, &a, sum.detractors.n);
+}
+
+void judge_group(struct watch *w, uint32_t i, const struct bundle_group *group, bool groups_fed)
+{
+	struct part parts[PARTS_MAX];
+	if (!w->setup.alerts.enabled)
+		return;
+	unsigned count = part_cells(parts, group), ledgers = 0;
+	for (unsigned p = 0; p < count; p++)
+		ledgers |= 1u << parts[p].ledger;
+	for (; ledgers; ledgers &= ledgers - 1)
+		judge_ledger(w, i, (enum ledger)__builtin_ctz(ledgers), parts, count, groups_fed);
+}
+
+void judge_read(struct watch *w, uint32_t i, enum ledger ledger, struct spike_reading *out)
+{
+	spike_read(&w->slots[w->touches[i].slot[ledger]].judged->spike, out);
+}
+
+/* ---- settings, and a log that is read again ---- */
+
+void watch_alerts_set(struct watch *w, const struct alert_options *options)
+{
+	bool enabled = w->setup.alerts.enabled, rise = w->setup.alerts.promoter_rise;
+	w->setup.alerts = *options;
+	w->setup.alerts.enabled = enabled; /* these two need a restart: there is state behind them */
+	w->setup.alerts.promoter_rise = rise;
+}
+
+void watch_rebuild_begin(struct watch *w)
+{
+	w->rebuilding = true;
+}
+
+void watch_rebuild_known(struct watch *w, const struct alert_event *e)
+{
+	if (!w->setup.alerts.enabled || e->kind >= JUDGED_KINDS || e->partition != w->setup.partition)
+		return;
+	uint32_t i = watch_open_touchpoint(w, e->touchpoint);
+	struct judged *j = judge_open(w, i, e->ledger);
+	struct alert_incident *incident = &j->incidents[e->kind];
+	if (e->number <= j->number)
+		return;
+	j->number = e->number;
+	w->incidents -= incident->open;
+	*incident = (struct alert_incident){.id = e->incident,
+					    .raised_ms = e->raised_ms,
+					    .changed_ms = e->at_ms,
+					    .onset_ms = e->figures.onset_ms,
+					    .next_update = 2 * e->figures.responses + 1,
+					    .open = e->type != ALERT_RESOLVED,
+					    .severity = (uint8_t)e->severity};
+	w->incidents += incident->open;
+}
+
+void watch_rebuild_end(struct watch *w)
+{
+	if (!w->rebuilding)
+		return;
+	w->rebuilding = false;
+	for (uint32_t i = 0; i < names_count(w->names); i++)
+		for (unsigned l = 0; l < LEDGERS; l++) {
+			uint32_t slot = w->touches[i].slot[l];
+			struct judged *j = slot == NOBODY ? NULL : w->slots[slot].judged;
+			if (j == NULL)
+				continue;
+			look(w, i, (enum ledger)l, j, w->position.log_ms / 1000);
+			const struct spike *of[JUDGED_KINDS] = {
+				[ALERT_DETRACTOR_SPIKE] = &j->spike, [ALERT_PROMOTER_RISE] = j->rise};
+			for (unsigned k = 0; k < JUDGED_KINDS; k++) {
+				struct answer a = {.touchpoint = i, .ledger = (enum ledger)l, .kind = (enum alert_kind)k,
+						   .at_ms = w->position.log_ms, .offset = w->position.offset};
+				a.severity = k == ALERT_SILENCE ? j->silence.severity : of[k] ? of[k]->severity : SPIKE_NONE;
+				struct alert_figures f = {.onset_ms = j->incidents[k].onset_ms};
+				if (of[k])
+					f = figures_of(w, i, a.ledger, of[k], NULL);
+				if (j->incidents[k].open && a.severity == SPIKE_NONE)
+					answer(w, j, &a, &f);
+			}
+		}
+}

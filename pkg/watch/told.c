@@ -1,0 +1,185 @@
+/*
+ * Events on their way out: made here, kept until Kafka has them and Redis has them with a checkpoint. In order, none twice: an event that is
+ * derived again after a restart has the number that it had, and the store adds no number twice.
+ */
+#include "watch/watch_priv.h"
+
+#include <stdlib.h>
+
+enum { URL_MAX = 2000 };
+
+void told_release(struct watch *w)
+{
+	for (unsigned i = 0; i < w->told_count; i++)
+		free(w->told[i].json);
+	free(w->told);
+}
+
+/* ---- links ---- */
+
+static size_t put_encoded(char *out, size_t len, size_t max, struct str text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < text.len && len + 3 < max; i++) {
+		unsigned char c = (unsigned char)text.at[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			     strchr("-._~", c) != NULL;
+		if (plain && c) {
+			out[len++] = (char)c;
+			continue;
+		}
+		out[len++] = '%';
+		out[len++] = hex[c >> 4];
+		out[len++] = hex[c & 15];
+	}
+	return len;
+}
+
+/* {touchpoint} and {ledger} in a URL of the configuration. */
+static struct str link_of(char out[URL_MAX], const char *pattern, struct str touchpoint, enum ledger ledger)
+{
+	static const struct str marks[] = {{"{touchpoint}", 12}, {"{ledger}", 8}};
+	struct str values[] = {touchpoint, str_of(ledger_name(ledger))};
+	size_t len = 0;
+	for (const char *p = pattern; p && *p && len + 1 < URL_MAX;) {
+		unsigned m = 0;
+		while (m < 2 && strncmp(p, marks[m].at, marks[m].len) != 0)
+			m++;
+		if (m == 2) {
+			out[len++] = *p++;
+			continue;
+		}
+		len = put_encoded(out, len, URL_MAX, values[m]);
+		p += marks[m].len;
+	}
+	return (struct str){out, len};
+}
+
+/* ---- an event ---- */
+
+struct links {
+	char dashboard[URL_MAX], runbook[URL_MAX];
+};
+
+static void describe(const struct watch *w, struct alert_event *e, struct links *links)
+{
+	const struct registry_touchpoint *known = registry_find(w->setup.registry, e->touchpoint);
+	const struct alert_options *o = &w->setup.alerts;
+	e->parents_count = registry_ancestors(w->setup.registry, e->touchpoint, e->parents);
+	e->dashboard = link_of(links->dashboard, o->dashboard, e->touchpoint, e->ledger);
+	e->runbook = link_of(links->runbook, known && known->runbook ? known->runbook : o->runbook, e->touchpoint, e->ledger);
+	if (known == NULL)
+		return;
+	e->label = str_of(known->label);
+	e->team = str_of(known->team);
+	e->journey = str_of(known->journey);
+	e->stage = str_of(known->stage);
+	e->moment_of_truth = known->moment_of_truth;
+}
+
+static struct told *append(struct watch *w)
+{
+	if (w->told_count == w->told_room) {
+		w->told_room = w->told_room ? 2 * w->told_room : 16;
+		w->told = realloc(w->told, w->told_room * sizeof *w->told);
+		must(w->told != NULL);
+	}
+	struct told *told = &w->told[w->told_count++];
+	*told = (struct told){.alert.tag = ++w->told_tags};
+	return told;
+}
+
+void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind kind, const struct alert_step *step,
+		const struct alert_figures *figures, int64_t at_ms)
+{
+	char json[ALERT_JSON_MAX];
+	struct links links;
+	struct touch *t = &w->touches[i];
+	struct judged *j = w->slots[t->slot[ledger]].judged;
+	struct alert_event e = {.incident = step->incident,
+				.type = step->type,
+				.kind = kind,
+				.severity = step->severity,
+				.touchpoint = names_get(w->names, i),
+				.ledger = ledger,
+				.at_ms = at_ms,
+				.raised_ms = step->raised_ms,
+				.partition = w->setup.partition,
+				.number = ++j->number,
+				.figures = *figures};
+	describe(w, &e, &links);
+	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
+	must(len > 0);
+	struct told *told = append(w);
+	told->json = must_alloc(len + 1);
+	memcpy(told->json, json, len);
+	told->alert = (struct watch_alert){.tag = told->alert.tag,
+					   .touchpoint = e.touchpoint,
+					   .ledger = ledger,
+					   .kind = kind,
+					   .type = step->type,
+					   .severity = step->severity,
+					   .number = e.number,
+					   .incident = step->incident,
+					   .open = step->type != ALERT_RESOLVED,
+					   .at_ms = at_ms,
+					   .json = {told->json, len}};
+	w->incidents += step->type == ALERT_RAISED || step->type == ALERT_REOPENED;
+	w->incidents -= step->type == ALERT_RESOLVED;
+	t->alert_due = true;
+	watch_wheel_put(w, i, w->cursor);
+}
+
+/* ---- on the way ---- */
+
+const struct watch_alert *watch_alert_next(struct watch *w)
+{
+	for (unsigned i = 0; i < w->told_count; i++)
+		if (w->told[i].state == TOLD_NEW) {
+			w->told[i].state = TOLD_OUT;
+			return &w->told[i].alert;
+		}
+	return NULL;
+}
+
+/* In the topic, too, one event of an incident follows the other: what comes behind one that failed is written again. */
+void watch_alert_written(struct watch *w, uint64_t tag, bool ok)
+{
+	for (unsigned i = 0; i < w->told_count; i++) {
+		struct told *told = &w->told[i];
+		if (told->alert.tag == tag && told->state == TOLD_OUT)
+			told->state = ok ? TOLD_WRITTEN : TOLD_NEW;
+		else if (told->alert.tag > tag && !ok && told->state == TOLD_OUT)
+			told->state = TOLD_NEW;
+	}
+}
+
+unsigned watch_alerts_waiting(const struct watch *w)
+{
+	return w->told_count;
+}
+
+unsigned watch_incidents(const struct watch *w)
+{
+	return w->incidents;
+}
+
+bool told_fill(struct watch *w, struct watch_batch *b)
+{
+	b->alerts_count = 0;
+	while (b->alerts_count < w->told_count && b->alerts_count < WATCH_ALERTS &&
+	       w->told[b->alerts_count].state == TOLD_WRITTEN) {
+		b->alerts[b->alerts_count] = w->told[b->alerts_count].alert;
+		b->alerts_count++;
+	}
+	return b->alerts_count == w->told_count;
+}
+
+void watch_checkpoint_written(struct watch *w, const struct watch_batch *b)
+{
+	for (unsigned i = 0; i < b->alerts_count; i++)
+		free(w->told[i].json);
+	w->told_count -= b->alerts_count;
+	if (b->alerts_count)
+		memmove(w->told, w->told + b->alerts_count, w->told_count * sizeof *w->told);
+}
