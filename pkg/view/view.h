@@ -48,6 +48,12 @@ struct publication_window {
 	unsigned panes_count;
 };
 
+/* corridor:{<touchpoint>}:alert as a whole. */
+struct publication_alert {
+	const struct view_field *at;
+	unsigned count;                   /* 0: the hash goes away */
+};
+
 /* What is due of one touchpoint: one script call. */
 struct publication {
 	struct str touchpoint;
@@ -56,6 +62,7 @@ struct publication {
 	bool empty;                       /* all its windows are empty: it leaves the touchpoint index */
 	unsigned windows_count;
 	const struct publication_window *windows;
+	const struct publication_alert *alert;   /* NULL: not due */
 };
 
 #endif
