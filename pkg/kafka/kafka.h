@@ -312,8 +312,8 @@ struct kafka_producer_stats kafka_producer_stats(const struct kafka_producer *);
 
 /* ---- our topics ---- */
 
-enum kafka_topic { KAFKA_TOPIC_TALLIES, KAFKA_TOPIC_RESPONSES, KAFKA_TOPIC_DEAD_LETTERS };
-#define KAFKA_TOPICS 3
+enum kafka_topic { KAFKA_TOPIC_TALLIES, KAFKA_TOPIC_RESPONSES, KAFKA_TOPIC_DEAD_LETTERS, KAFKA_TOPIC_ALERTS };
+#define KAFKA_TOPICS 4
 
 #define KAFKA_TOPIC_NAME_BYTES 250
 /* PREFIX.tallies and so on. */

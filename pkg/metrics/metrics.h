@@ -46,6 +46,8 @@ enum metric {
 	METRIC_LOG_LAG_SECONDS,     /* gauge; label: partition of the tallies (metrics_label) */
 	METRIC_SLOTS,               /* gauges */
 	METRIC_WINDOW_BYTES,
+	METRIC_ALERTS,              /* counter; label: enum alert_type's order */
+	METRIC_INCIDENTS,           /* gauge: open */
 	/* store */
 	METRIC_REDIS_UP,            /* gauge */
 	METRIC_REDIS_CONNECTS,      /* counters */

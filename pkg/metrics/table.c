@@ -29,6 +29,12 @@ static const char *checkpoint_outcome(unsigned i)
 	return names[i];
 }
 
+static const char *alert_type(unsigned i)
+{
+	static const char *const names[] = {"raised", "updated", "resolved", "reopened"};
+	return names[i];
+}
+
 #define COUNTER(text, what)                                                                                  \
 	{                                                                                                    \
 		.name = "corridor_" text "_total", .help = what, .kind = KIND_COUNTER, .values = 1           \
@@ -100,6 +106,10 @@ static const struct descriptor table[METRIC_COUNT] = {
 		 .values = PARTITIONS_MAX},
 	[METRIC_SLOTS] = GAUGE("window_slots", "Ledgers of touchpoints that have windows."),
 	[METRIC_WINDOW_BYTES] = GAUGE("window_bytes", "Memory of the windows."),
+	[METRIC_ALERTS] = {.name = "corridor_alerts_total",
+			   .help = "Events of incidents written to Kafka, by what they are.",
+			   BY("event", alert_type, 4)},
+	[METRIC_INCIDENTS] = GAUGE("incidents_open", "Incidents that are open."),
 	[METRIC_REDIS_UP] = GAUGE("redis_up", "1 if Redis' last answer was good."),
 	[METRIC_REDIS_CONNECTS] = COUNTER("redis_connects", "Connections made to Redis."),
 	[METRIC_REDIS_LOSSES] =

@@ -219,6 +219,7 @@ struct watch_part {
 	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
 	bool broken;                 /* the log ends before what we have read */
 	bool saving;                 /* a parcel with a checkpoint of it is out */
+	int64_t tell_after_ns;       /* an event did not reach Kafka: not before */
 	unsigned out;                /* parcels that are out */
 	struct store_token token;    /* the publisher's from the first parcel on */
 	_Atomic int64_t log_ms, as_of_ms;
@@ -230,8 +231,10 @@ struct watch_part {
 struct watcher {
 	struct pipeline *pipeline;
 	struct kafka_consumer *consumer;
-	struct kafka_producer *letters;   /* of bundles that can't be read */
-	unsigned letters_topic;
+	struct kafka_producer *producer;
+	unsigned letters_topic;           /* of bundles that can't be read */
+	unsigned alerts_topic;
+	unsigned telling;                 /* events on their way to Kafka */
 	struct metrics_shard *shard;
 	struct kafka_record *records;
 	struct watch_part **parts;
@@ -256,6 +259,12 @@ void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
 bool watcher_denied(struct watcher *, struct err *);   /* a right is missing just now; from any thread */
+
+/* tell.c: events of incidents to Kafka, before anybody else hears of them */
+void watcher_tell(struct watcher *);
+void watcher_told(void *watcher, const struct kafka_delivery *);
+/* What was told of a partition's touchpoints, from corridor.alerts, to a watch that reads its log anew. */
+void watcher_known(struct watcher *, struct watch_part *);
 
 /* watch_parts.c */
 struct parcel;

@@ -97,10 +97,15 @@ static int64_t publish(struct publisher *pub, struct parcel *parcel)
 static void checkpoint(struct publisher *pub, struct parcel *parcel)
 {
 	static struct store_field fields[WATCH_FIELDS]; /* one publisher a process */
+	static struct store_alert alerts[WATCH_ALERTS];
 	struct watch_batch *b = parcel->batch;
 	struct store_position low = {b->low.log_ms, b->low.offset};
-	if (b->fields_count == 0)
+	if (b->fields_count == 0 && b->alerts_count == 0)
 		return;
+	for (unsigned i = 0; i < b->alerts_count; i++) {
+		const struct watch_alert *a = &b->alerts[i];
+		alerts[i] = (struct store_alert){a->touchpoint, a->ledger, a->number, a->incident, a->open, a->json};
+	}
 	for (unsigned i = 0; i < b->fields_count; i++)
 		fields[i] = (struct store_field){
 			b->fields[i].touchpoint,
@@ -113,6 +118,8 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 		.replace = b->replace,
 		.fields = fields,
 		.fields_count = b->fields_count,
+		.alerts = alerts,
+		.alerts_count = b->alerts_count,
 	};
 	parcel->checkpoint = store_checkpoint(pub->store, &c, &parcel->part->token);
 	metrics_add(pub->shard, METRIC_CHECKPOINTS, parcel->checkpoint, 1);

@@ -62,6 +62,7 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.windows.count = config->windows_count,
 				.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
 				.ttl_ms = config->redis.ttl_ms,
+				.ticks = true,
 			},
 	};
 	setup->kafka.log = log_kafka;
