@@ -104,7 +104,8 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 		return;
 	for (unsigned i = 0; i < b->alerts_count; i++) {
 		const struct watch_alert *a = &b->alerts[i];
-		alerts[i] = (struct store_alert){a->touchpoint, a->ledger, a->number, a->incident, a->open, a->json};
+		alerts[i] = (struct store_alert){a->touchpoint, a->ledger, a->number,
+						 a->incident,	a->open,   a->json};
 	}
 	for (unsigned i = 0; i < b->fields_count; i++)
 		fields[i] = (struct store_field){

@@ -52,13 +52,14 @@ static bool tell_one(struct watcher *w, struct watch_part *part, const struct wa
 				  .tag = tag_of(part, a->tag)};
 	if (kafka_producer_send(w->producer, &m, &err) == KAFKA_DONE) {
 		w->telling++;
-		log_info("%s %s: %.*s, %s, incident %s", alert_severity_name(a->severity), alert_type_name(a->type),
-			 (int)a->touchpoint.len, a->touchpoint.at, alert_kind_name(a->kind), incident);
+		log_info("%s %s: %.*s, %s, incident %s", alert_severity_name(a->severity),
+			 alert_type_name(a->type), (int)a->touchpoint.len, a->touchpoint.at,
+			 alert_kind_name(a->kind), incident);
 		metrics_add(w->shard, METRIC_ALERTS, a->type, 1);
 		return true;
 	}
-	log_error("an alert of %.*s did not get to Kafka, it is tried again: %s", (int)a->touchpoint.len, a->touchpoint.at,
-		  err.text);
+	log_error("an alert of %.*s did not get to Kafka, it is tried again: %s", (int)a->touchpoint.len,
+		  a->touchpoint.at, err.text);
 	watch_alert_written(part->watch, a->tag, false);
 	part->tell_after_ns = os_monotonic_ns() + RETRY_NS;
 	return false;
@@ -108,7 +109,8 @@ static bool open_known(struct watcher *w, const char *name, struct kafka_reader 
 	size_t count = (size_t)partitions < 16 ? (size_t)partitions : 16;
 	for (size_t i = 0; i < count; i++)
 		reads[i] = (struct kafka_read){0, (int32_t)i, KAFKA_OFFSET_EARLIEST, KAFKA_UNTIL_STABLE};
-	*reader = kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count, KNOWN_BATCH, NET_TIMEOUT_MS, err);
+	*reader = kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count, KNOWN_BATCH,
+				    NET_TIMEOUT_MS, err);
 	return *reader != NULL;
 }
 
@@ -127,7 +129,8 @@ void watcher_known(struct watcher *w, struct watch_part *part)
 	if (open_known(w, topic, &reader, &err)) {
 		while (!kafka_reader_done(reader) && os_monotonic_ns() < until_ns) {
 			size_t count = 0;
-			if (kafka_reader_poll(reader, records, KNOWN_BATCH, &count, 200, &err) == KAFKA_POLL_FATAL)
+			if (kafka_reader_poll(reader, records, KNOWN_BATCH, &count, 200, &err) ==
+			    KAFKA_POLL_FATAL)
 				break;
 			known += read_known(part->watch, records, count);
 			kafka_reader_release(reader);
@@ -137,9 +140,10 @@ void watcher_known(struct watcher *w, struct watch_part *part)
 		kafka_reader_close(reader);
 	}
 	if (err.set)
-		log_error("partition %" PRId32 ": which incidents are open is not known (%s): they may be raised again",
+		log_error("partition %" PRId32
+			  ": which incidents are open is not known (%s): they may be raised again",
 			  part->partition, err.text);
 	else if (known)
-		log_info("partition %" PRId32 ": %u incidents are open, of %" PRIu64 " events in %s", part->partition,
-			 watch_incidents(part->watch), known, topic);
+		log_info("partition %" PRId32 ": %u incidents are open, of %" PRIu64 " events in %s",
+			 part->partition, watch_incidents(part->watch), known, topic);
 }

@@ -7,6 +7,7 @@
 #ifndef VIEW_H
 #define VIEW_H
 
+#include "alert/alert.h"
 #include "window/window.h"
 
 #define VIEW_CONTRACT   1
@@ -31,6 +32,24 @@ struct view_fields {
  * histogram: "n0,...,n10"; reviews "n1,...,n5"; social "negative,neutral,positive". Always in this order. */
 void view_fields(struct view_fields *, enum ledger, const struct window_reading *);
 const char *const *view_field_names(enum ledger);   /* all that view_fields may give, in order, NULL-ended */
+
+/* What corridor:{<touchpoint>}:alert says: the incident that is open, else the last one, and what the detector of its ledger has learned. */
+struct view_alert {
+	enum ledger ledger;
+	bool ready;                      /* the detector: else it still learns */
+	double baseline_rate;            /* of detractors, now */
+	int64_t learned_responses;
+	uint64_t incident;               /* 0: there never was one; then the rest says nothing */
+	bool open;
+	enum alert_kind kind;
+	enum alert_severity severity;
+	int64_t raised_ms, changed_ms, onset_ms;
+	int64_t responses, detractors;   /* since onset; only of a spike that is open */
+	double rate, rate_low, rate_high;
+};
+/* ledger detector baseline_rate learned_responses incident state kind severity raised_ms changed_ms onset_ms responses detractors rate
+ * rate_low rate_high. Always in this order. */
+void view_alert_fields(struct view_fields *, const struct view_alert *);
 
 /* A touchpoint's name as part of a key: % { } and control bytes percent-encoded ("%7B"). What would be longer than VIEW_NAME_MAX
  * bytes is cut between two characters and ends in "~" and 16 hex digits (hash_bytes of the whole name), so that different names

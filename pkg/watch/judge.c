@@ -11,12 +11,13 @@
 #include <stdlib.h>
 
 enum {
-	GAP_MS = 5000,           /* without a tick: nobody was there to see responses */
-	OLD_MS = 3600 * 1000,    /* feedback from before that is no news: it is learned from, and raises nothing */
+	GAP_MS = 5000, /* without a tick: nobody was there to see responses */
+	OLD_MS = 3600 *
+		 1000, /* feedback from before that is no news: it is learned from, and raises nothing */
 	LOOK_ARRIVALS = 10,
 	LOOK_MIN_S = 60,
 	LOOK_MAX_S = 3600,
-	PARTS_MAX = 64,          /* seconds of a touchpoint in one bundle that are told apart */
+	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
 };
 
 /* Until a ledger has shown what is usual in it. */
@@ -69,7 +70,8 @@ static struct spike_moment moment_of(struct watch *w, const struct zone *zone, i
 	return (struct spike_moment){.at_ms = at_ms,
 				     .hours = (uint32_t)(local_s / 3600),
 				     .hour = (uint8_t)(local_s / 3600 % 24),
-				     .weekend = (day + 4) % 7 == 0 || (day + 4) % 7 == 6}; /* 1970 began on a Thursday */
+				     .weekend = (day + 4) % 7 == 0 ||
+						(day + 4) % 7 == 6}; /* 1970 began on a Thursday */
 }
 
 /* ---- terms ---- */
@@ -96,7 +98,8 @@ static void set_terms(struct watch *w)
 	}
 }
 
-static struct spike_terms terms_of(const struct watch *w, const struct touch *t, struct spike_group *group, bool fed)
+static struct spike_terms terms_of(const struct watch *w, const struct touch *t, struct spike_group *group,
+				   bool fed)
 {
 	struct spike_terms terms = w->terms[t->parent];
 	terms.group = group;
@@ -148,96 +151,11 @@ struct judged *judge_open(struct watch *w, uint32_t i, enum ledger ledger)
 	return j;
 }
 
-/* ---- answers ---- */
-
-/* The last hour and the one before, or the shortest longer window there is. */
-static void read_nps(struct watch *w, uint32_t i, enum ledger ledger, struct alert_figures *f)
-{
-	const struct window_options *o = &w->setup.windows;
-	unsigned best = 0;
-	struct window_reading reading;
-	f->nps_before = f->nps_now = __builtin_nan("");
-	if (ledger != LEDGER_SURVEY && ledger != LEDGER_RELATIONSHIP)
-		return;
-	for (unsigned k = 1; k < o->count; k++) {
-		bool long_enough = o->specs[k].length_s >= 3600, best_is = o->specs[best].length_s >= 3600;
-		if (o->specs[k].length_s && (long_enough == best_is ? (o->specs[k].length_s < o->specs[best].length_s) == best_is
-								      : long_enough))
-			best = k;
-	}
-	watch_read(w, i, ledger, best, &reading);
-	(void)nps_score(nps_of_bins(ledger, reading.bins), &f->nps_now);
-	(void)nps_score(reading.before, &f->nps_before);
-}
-
-static struct alert_figures figures_of(struct watch *w, uint32_t i, enum ledger ledger, const struct spike *s,
-				       const struct spike_event *event)
-{
-	struct spike_reading r;
-	struct alert_figures f;
-	spike_read(s, &r);
-	f = (struct alert_figures){.baseline_rate = r.baseline_rate,
-				   .rate = r.rate_since_onset,
-				   .rate_low = r.onset_interval.low,
-				   .rate_high = r.onset_interval.high,
-				   .evidence_days = r.evidence_days,
-				   .responses = r.since_onset.n,
-				   .detractors = r.since_onset.k,
-				   .onset_ms = r.onset_ms};
-	if (event) {
-		f.baseline_rate = event->baseline;
-		f.rate = event->rate;
-		f.rate_low = event->interval.low;
-		f.rate_high = event->interval.high;
-		f.evidence_days = event->evidence_days;
-		f.responses = event->since_onset.n;
-		f.detractors = event->since_onset.k;
-		f.onset_ms = event->onset_ms;
-	}
-	read_nps(w, i, ledger, &f);
-	return f;
-}
-
-static enum alert_severity severity_of(enum spike_severity s)
-{
-	return s == SPIKE_PAGE ? ALERT_PAGE : ALERT_TICKET;
-}
-
-struct answer {
-	uint32_t touchpoint;
-	enum ledger ledger;
-	enum alert_kind kind;
-	int64_t at_ms, offset;
-	bool news;                       /* not from a log that is read again, nor of feedback that is old */
-	enum spike_severity severity;    /* of the detector, now */
-	const struct spike_event *event; /* NULL: nothing happened */
-};
-
-/* What a detector says and what people were told are brought together. Something that began while nobody was to be told is told when
- * it is news and not over. */
-static void answer(struct watch *w, struct judged *j, const struct answer *a, const struct alert_figures *f)
-{
-	struct alert_incident *incident = &j->incidents[a->kind];
-	struct alert_place place = {names_get(w->names, a->touchpoint), a->ledger, a->kind, w->setup.partition, a->at_ms,
-				    a->offset};
-	struct alert_step step;
-	bool told = false;
-	if (w->rebuilding)
-		return;
-	if (a->severity != SPIKE_NONE && !incident->open)
-		told = a->news && alert_raise(incident, &place, severity_of(a->severity), f, false, &step);
-	else if (a->severity != SPIKE_NONE)
-		told = alert_update(incident, a->at_ms, severity_of(a->severity), f, &step);
-	else if (incident->open)
-		told = alert_resolve(incident, a->at_ms, &step);
-	if (told)
-		told_event(w, a->touchpoint, a->ledger, a->kind, &step, f, a->at_ms);
-}
-
 /* ---- detectors ---- */
 
-static void judge_spike(struct watch *w, struct judged *j, struct answer *a, struct spike *s, const struct spike_terms *terms,
-			const struct spike_moment *now, struct spike_batch batch)
+static void judge_spike(struct watch *w, struct judged *j, struct judge_answer *a, struct spike *s,
+			const struct spike_terms *terms, const struct spike_moment *now,
+			struct spike_batch batch)
 {
 	struct spike_event event;
 	bool happened = spike_step(s, terms, now, batch, &event);
@@ -245,8 +163,8 @@ static void judge_spike(struct watch *w, struct judged *j, struct answer *a, str
 	a->severity = (enum spike_severity)s->severity;
 	if (!happened && a->severity == SPIKE_NONE && !j->incidents[a->kind].open)
 		return; /* nearly always */
-	struct alert_figures f = figures_of(w, a->touchpoint, a->ledger, s, a->event);
-	answer(w, j, a, &f);
+	struct alert_figures f = judge_figures(w, a->touchpoint, a->ledger, s, a->event);
+	judge_answer(w, j, a, &f);
 }
 
 static int64_t look_after(const struct spike_silence *s, int64_t at_s)
@@ -255,7 +173,7 @@ static int64_t look_after(const struct spike_silence *s, int64_t at_s)
 	return at_s + (wait_s < LOOK_MIN_S ? LOOK_MIN_S : wait_s > LOOK_MAX_S ? LOOK_MAX_S : (int64_t)wait_s);
 }
 
-static void judge_silence(struct watch *w, struct judged *j, struct answer *a, int64_t n)
+static void judge_silence(struct watch *w, struct judged *j, struct judge_answer *a, int64_t n)
 {
 	struct touch *t = &w->touches[a->touchpoint];
 	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
@@ -276,16 +194,18 @@ static void judge_silence(struct watch *w, struct judged *j, struct answer *a, i
 				  .responses = event.since_onset.n,
 				  .detractors = event.since_onset.n - event.since_onset.k,
 				  .onset_ms = event.onset_ms};
-	read_nps(w, a->touchpoint, a->ledger, &f);
-	answer(w, j, a, &f);
+	judge_nps(w, a->touchpoint, a->ledger, &f);
+	judge_answer(w, j, a, &f);
 }
 
-/* Looks that are due before `log_s`. */
-static void look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
+void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
 	while (w->setup.alerts.silence && j->look_s < log_s) {
-		struct answer a = {
-			.touchpoint = i, .ledger = ledger, .at_ms = j->look_s * 1000, .offset = -1, .news = true};
+		struct judge_answer a = {.touchpoint = i,
+					 .ledger = ledger,
+					 .at_ms = j->look_s * 1000,
+					 .offset = -1,
+					 .news = true};
 		judge_silence(w, j, &a, 0);
 	}
 }
@@ -301,7 +221,7 @@ static void sweep(struct watch *w, int64_t log_s)
 			for (unsigned l = 0; l < LEDGERS; l++) {
 				uint32_t slot = w->touches[i].slot[l];
 				if (slot != NOBODY && w->slots[slot].judged)
-					look(w, i, (enum ledger)l, w->slots[slot].judged, log_s);
+					judge_look(w, i, (enum ledger)l, w->slots[slot].judged, log_s);
 			}
 }
 
@@ -332,7 +252,8 @@ static struct part *part_of(struct part *parts, unsigned *count, const struct ta
 	for (unsigned i = *count; i-- > 0;)
 		if (parts[i].second == cell->second && parts[i].ledger == cell->ledger)
 			return &parts[i];
-	if (*count == PARTS_MAX) /* more than a commit ever holds, unless an import runs: what is left over is old and goes together */
+	if (*count ==
+	    PARTS_MAX) /* more than a commit ever holds, unless an import runs: what is left over is old and goes together */
 		return &parts[PARTS_MAX - 1];
 	parts[*count] = (struct part){.second = cell->second, .ledger = cell->ledger};
 	return &parts[(*count)++];
@@ -380,12 +301,13 @@ static void correct(struct judged *j, const struct part *part, struct arrived *s
 		sum->newest_s = part->second;
 }
 
-static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const struct part *parts, unsigned count, bool fed)
+static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const struct part *parts,
+			 unsigned count, bool fed)
 {
 	struct touch *t = &w->touches[i];
 	struct judged *j = judge_open(w, i, ledger);
 	struct arrived sum = {0};
-	look(w, i, ledger, j, w->position.log_ms / 1000);
+	judge_look(w, i, ledger, j, w->position.log_ms / 1000);
 	for (unsigned p = 0; p < count; p++)
 		if (parts[p].ledger == ledger)
 			correct(j, &parts[p], &sum);
@@ -393,12 +315,12 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 		return;
 	struct spike_moment now = moment_of(w, t->zone, w->position.log_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[ledger].spike, fed);
-	struct answer a = {.touchpoint = i,
-			   .ledger = ledger,
-			   .kind = ALERT_DETRACTOR_SPIKE,
-			   .at_ms = w->position.log_ms,
-			   .offset = w->position.offset,
-			   .news = (int64_t)sum.newest_s * 1000 >= w->position.log_ms - OLD_MS};
+	struct judge_answer a = {.touchpoint = i,
+				 .ledger = ledger,
+				 .kind = ALERT_DETRACTOR_SPIKE,
+				 .at_ms = w->position.log_ms,
+				 .offset = w->position.offset,
+				 .news = (int64_t)sum.newest_s * 1000 >= w->position.log_ms - OLD_MS};
 	judge_spike(w, j, &a, &j->spike, &terms, &now, sum.detractors);
 	if (j->rise) {
 		terms.group = &w->groups[ledger].rise;
@@ -419,72 +341,4 @@ void judge_group(struct watch *w, uint32_t i, const struct bundle_group *group, 
 		ledgers |= 1u << parts[p].ledger;
 	for (; ledgers; ledgers &= ledgers - 1)
 		judge_ledger(w, i, (enum ledger)__builtin_ctz(ledgers), parts, count, groups_fed);
-}
-
-void judge_read(struct watch *w, uint32_t i, enum ledger ledger, struct spike_reading *out)
-{
-	spike_read(&w->slots[w->touches[i].slot[ledger]].judged->spike, out);
-}
-
-/* ---- settings, and a log that is read again ---- */
-
-void watch_alerts_set(struct watch *w, const struct alert_options *options)
-{
-	bool enabled = w->setup.alerts.enabled, rise = w->setup.alerts.promoter_rise;
-	w->setup.alerts = *options;
-	w->setup.alerts.enabled = enabled; /* these two need a restart: there is state behind them */
-	w->setup.alerts.promoter_rise = rise;
-}
-
-void watch_rebuild_begin(struct watch *w)
-{
-	w->rebuilding = true;
-}
-
-void watch_rebuild_known(struct watch *w, const struct alert_event *e)
-{
-	if (!w->setup.alerts.enabled || e->kind >= JUDGED_KINDS || e->partition != w->setup.partition)
-		return;
-	uint32_t i = watch_open_touchpoint(w, e->touchpoint);
-	struct judged *j = judge_open(w, i, e->ledger);
-	struct alert_incident *incident = &j->incidents[e->kind];
-	if (e->number <= j->number)
-		return;
-	j->number = e->number;
-	w->incidents -= incident->open;
-	*incident = (struct alert_incident){.id = e->incident,
-					    .raised_ms = e->raised_ms,
-					    .changed_ms = e->at_ms,
-					    .onset_ms = e->figures.onset_ms,
-					    .next_update = 2 * e->figures.responses + 1,
-					    .open = e->type != ALERT_RESOLVED,
-					    .severity = (uint8_t)e->severity};
-	w->incidents += incident->open;
-}
-
-void watch_rebuild_end(struct watch *w)
-{
-	if (!w->rebuilding)
-		return;
-	w->rebuilding = false;
-	for (uint32_t i = 0; i < names_count(w->names); i++)
-		for (unsigned l = 0; l < LEDGERS; l++) {
-			uint32_t slot = w->touches[i].slot[l];
-			struct judged *j = slot == NOBODY ? NULL : w->slots[slot].judged;
-			if (j == NULL)
-				continue;
-			look(w, i, (enum ledger)l, j, w->position.log_ms / 1000);
-			const struct spike *of[JUDGED_KINDS] = {
-				[ALERT_DETRACTOR_SPIKE] = &j->spike, [ALERT_PROMOTER_RISE] = j->rise};
-			for (unsigned k = 0; k < JUDGED_KINDS; k++) {
-				struct answer a = {.touchpoint = i, .ledger = (enum ledger)l, .kind = (enum alert_kind)k,
-						   .at_ms = w->position.log_ms, .offset = w->position.offset};
-				a.severity = k == ALERT_SILENCE ? j->silence.severity : of[k] ? of[k]->severity : SPIKE_NONE;
-				struct alert_figures f = {.onset_ms = j->incidents[k].onset_ms};
-				if (of[k])
-					f = figures_of(w, i, a.ledger, of[k], NULL);
-				if (j->incidents[k].open && a.severity == SPIKE_NONE)
-					answer(w, j, &a, &f);
-			}
-		}
 }

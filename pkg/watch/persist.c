@@ -34,7 +34,8 @@ static size_t encode(struct watch *w, uint32_t i, unsigned char *out, size_t max
 static size_t encode_groups(struct watch *w, unsigned char *out, size_t max)
 {
 	struct checkpoint_writer writer;
-	checkpoint_begin(&writer, out, max, &(struct checkpoint_head){w->position.log_ms, w->position.offset, 0});
+	checkpoint_begin(&writer, out, max,
+			 &(struct checkpoint_head){w->position.log_ms, w->position.offset, 0});
 	size_t len = judge_groups_save(w, w->scratch, SAVE_BYTES_MAX);
 	must(len > 0);
 	checkpoint_section(&writer, CHECKPOINT_GROUPS, w->scratch, len);
@@ -87,7 +88,8 @@ void watch_fill_checkpoint(struct watch *w, int64_t now_ms, bool all, struct wat
 	while (n-- > 0 && w->save_first != NOBODY && b->fields_count < WATCH_FIELDS - 1) {
 		uint32_t i = w->save_first;
 		bool empty = watch_touchpoint_empty(w, &w->touches[i]);
-		size_t len = empty ? 0 : encode(w, i, b->bytes + used, WATCH_FIELDS_BYTES - GROUPS_BYTES - used);
+		size_t len =
+			empty ? 0 : encode(w, i, b->bytes + used, WATCH_FIELDS_BYTES - GROUPS_BYTES - used);
 		if (len == 0 && !empty) /* the batch is full */
 			break;
 		b->before[b->fields_count] = w->touches[i].before;
@@ -115,7 +117,8 @@ struct restoring {
 	uint32_t touchpoint;
 };
 
-static bool restore_judged(struct watch *w, uint32_t i, enum ledger ledger, const unsigned char *bytes, size_t len)
+static bool restore_judged(struct watch *w, uint32_t i, enum ledger ledger, const unsigned char *bytes,
+			   size_t len)
 {
 	struct judged *j = judge_open(w, i, ledger);
 	if (j == NULL) /* alerts were turned off */
@@ -136,7 +139,8 @@ static bool restore_section(void *context, uint32_t kind, const unsigned char *b
 {
 	const struct restoring *to = context;
 	if (kind >= CHECKPOINT_JUDGED && kind < CHECKPOINT_JUDGED + LEDGERS)
-		return restore_judged(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_JUDGED), bytes, len);
+		return restore_judged(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_JUDGED), bytes,
+				      len);
 	if (kind < CHECKPOINT_WINDOWS || kind >= CHECKPOINT_WINDOWS + LEDGERS)
 		return true;
 	uint32_t slot = watch_open_slot(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_WINDOWS));

@@ -67,7 +67,8 @@ static void describe(const struct watch *w, struct alert_event *e, struct links 
 	const struct alert_options *o = &w->setup.alerts;
 	e->parents_count = registry_ancestors(w->setup.registry, e->touchpoint, e->parents);
 	e->dashboard = link_of(links->dashboard, o->dashboard, e->touchpoint, e->ledger);
-	e->runbook = link_of(links->runbook, known && known->runbook ? known->runbook : o->runbook, e->touchpoint, e->ledger);
+	e->runbook = link_of(links->runbook, known && known->runbook ? known->runbook : o->runbook,
+			     e->touchpoint, e->ledger);
 	if (known == NULL)
 		return;
 	e->label = str_of(known->label);
@@ -89,8 +90,8 @@ static struct told *append(struct watch *w)
 	return told;
 }
 
-void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind kind, const struct alert_step *step,
-		const struct alert_figures *figures, int64_t at_ms)
+void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind kind,
+		const struct alert_step *step, const struct alert_figures *figures, int64_t at_ms)
 {
 	char json[ALERT_JSON_MAX];
 	struct links links;
@@ -175,11 +176,24 @@ bool told_fill(struct watch *w, struct watch_batch *b)
 	return b->alerts_count == w->told_count;
 }
 
+static void settle(struct watch *w, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		free(w->told[i].json);
+	w->told_count -= count;
+	if (count)
+		memmove(w->told, w->told + count, w->told_count * sizeof *w->told);
+}
+
 void watch_checkpoint_written(struct watch *w, const struct watch_batch *b)
 {
-	for (unsigned i = 0; i < b->alerts_count; i++)
-		free(w->told[i].json);
-	w->told_count -= b->alerts_count;
-	if (b->alerts_count)
-		memmove(w->told, w->told + b->alerts_count, w->told_count * sizeof *w->told);
+	settle(w, b->alerts_count);
+}
+
+void watch_alerts_settle(struct watch *w)
+{
+	unsigned count = 0;
+	while (count < w->told_count && w->told[count].state != TOLD_NEW)
+		count++;
+	settle(w, count);
 }

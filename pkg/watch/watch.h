@@ -89,6 +89,7 @@ struct watch_alert {
 const struct watch_alert *watch_alert_next(struct watch *);          /* the oldest that was not handed out; NULL: none */
 void watch_alert_written(struct watch *, uint64_t tag, bool ok);     /* Kafka has it; not ok: it is handed out again, and all behind it */
 unsigned watch_alerts_waiting(const struct watch *);                 /* not settled yet */
+void watch_alerts_settle(struct watch *);                            /* all that were handed out: where there is neither Kafka nor Redis */
 unsigned watch_incidents(const struct watch *);                      /* open ones that were told */
 /* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
 void watch_alerts_set(struct watch *, const struct alert_options *);
@@ -128,6 +129,8 @@ struct watch_batch {
 	unsigned windows_count;
 	struct window_pane *panes;
 	unsigned panes_count;
+	struct publication_alert alert_parts[WATCH_BATCH];
+	struct view_fields *alert_fields;    /* of WATCH_BATCH */
 
 	struct watch_position position;
 	unsigned fields_count;               /* of the checkpoint; 0: none is due */

@@ -129,7 +129,23 @@ void judge_touchpoint(struct watch *, uint32_t touchpoint);        /* it is new 
 void judge_record(struct watch *, bool behind, uint32_t shards);   /* log time has come to w->position */
 void judge_group(struct watch *, uint32_t touchpoint, const struct bundle_group *, bool groups_fed);
 struct judged *judge_open(struct watch *, uint32_t touchpoint, enum ledger);
-void judge_read(struct watch *, uint32_t touchpoint, enum ledger, struct spike_reading *);
+/* Silence is judged at each second before log_s at which it is due. */
+void judge_look(struct watch *, uint32_t touchpoint, enum ledger, struct judged *, int64_t log_s);
+
+/* answer.c */
+struct judge_answer {
+	uint32_t touchpoint;
+	enum ledger ledger;
+	enum alert_kind kind;
+	int64_t at_ms, offset;
+	bool news;                         /* not of feedback that is old */
+	enum spike_severity severity;      /* of the detector, now */
+	const struct spike_event *event;   /* NULL: nothing happened */
+};
+void judge_answer(struct watch *, struct judged *, const struct judge_answer *, const struct alert_figures *);
+struct alert_figures judge_figures(struct watch *, uint32_t touchpoint, enum ledger, const struct spike *, const struct spike_event *);
+void judge_nps(struct watch *, uint32_t touchpoint, enum ledger, struct alert_figures *);
+bool judge_view(struct watch *, uint32_t touchpoint, struct view_alert *);   /* false: nothing is judged there */
 
 /* told.c */
 #define TOLD_NEW     0
