@@ -22,7 +22,7 @@ static uint32_t mend(uint32_t count, int64_t *change, int64_t most)
 }
 
 /* What a detractor that never was gave to a sum is taken out of all of it, though the part of the sum that
- * began later never had it: too much rather than too little. `gone`: deleted; the others are not detractors after all. */
+ * began later never had it: too much rather than too little. `gone`: deleted; the others are no detractors. */
 static double taken_back(const struct spike *s, unsigned j, int64_t gone, int64_t others)
 {
 	double q = spike_evidence_null(s), deleted = smaller(1, q / s->p[j]);
@@ -30,7 +30,7 @@ static double taken_back(const struct spike *s, unsigned j, int64_t gone, int64_
 	return spike_power(deleted, (unsigned)gone) * spike_power(edited, (unsigned)others);
 }
 
-/* Returns nothing to learn from: what is pending, and the evidence that it gave. */
+/* What is pending, and the evidence that it gave. */
 static void correct_pending(struct spike *s, int64_t of_s, struct spike_batch change)
 {
 	int64_t fewer = change.k < 0 ? clamp(-change.k, 0, s->pending_s) : 0;
@@ -67,11 +67,15 @@ static void correct_incident(struct spike *s, int64_t of_s, struct spike_batch c
 	s->settled_n = mend(s->settled_n, &dn, UINT32_MAX);
 	s->settled_k = mend(s->settled_k, &dk, s->settled_n);
 	s->settled_e = n ? s->settled_e * s->settled_n / n : 0;
-	if (of_s >= s->raised_s)
-		return;
-	int64_t before_n = (int64_t)s->settled_n - n, before_k = (int64_t)s->settled_k - k;
-	s->raised_n = mend(s->raised_n, &before_n, s->settled_n);
-	s->raised_k = mend(s->raised_k, &before_k, s->raised_n);
+	if (of_s < s->raised_s) {
+		int64_t before_n = (int64_t)s->settled_n - n, before_k = (int64_t)s->settled_k - k;
+		s->raised_n = mend(s->raised_n, &before_n, UINT32_MAX);
+		s->raised_k = mend(s->raised_k, &before_k, UINT32_MAX);
+	}
+	/* What was there at the alarm is a part of what settled. */
+	s->raised_n = s->raised_n < s->settled_n ? s->raised_n : s->settled_n;
+	s->raised_k = s->raised_k < s->settled_k ? s->raised_k : s->settled_k;
+	s->raised_k = s->raised_k < s->raised_n ? s->raised_k : s->raised_n;
 }
 
 void spike_correct(struct spike *s, int64_t of_ms, struct spike_batch change)
