@@ -36,7 +36,7 @@ struct store_options {
 	int64_t retry_max_ms;        /* back-off: 100 ms, doubled up to this */
 	int64_t ttl_ms;              /* of what is published */
 	int64_t in_flight_bytes;     /* sent before the replies are read */
-	int64_t alerts_max;          /* events that the stream of alerts keeps, about */
+	int64_t alerts_max;          /* events that the stream of alerts keeps, about; 0: 10,000 */
 	/* Not options of the user's: `config` derives them. */
 	int64_t retention_ms;        /* of the tallies: TTL of checkpoints; names quiet for longer leave the index */
 	const char *const *windows;  /* the configured windows' names ("5m", "today"), NULL-ended, by publication_window.which */
@@ -251,7 +251,7 @@ enum store_said {
 enum store_said store_ack(struct store *, const struct store_ack *);
 enum store_said store_close(struct store *, const struct store_closing *);   /* the newest verdict stands; acknowledges too */
 enum store_said store_mute(struct store *, const struct store_mute *, int64_t now_ms);
-enum store_said store_unmute(struct store *, struct str touchpoint);
+enum store_said store_unmute(struct store *, struct str touchpoint, int64_t now_ms);
 
 /* All there are, each once, borrowed. A few round trips' worth at most; mutes that have ended may be among them. */
 NODISCARD bool store_acks(struct store *, void (*ack)(void *context, const struct store_ack *), void *context);
