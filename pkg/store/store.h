@@ -138,8 +138,8 @@ struct store_checkpoint {
 	bool replace;                       /* drop all fields and `low` first, whatever is there: begins a rewrite */
 	const struct store_field *fields;
 	unsigned fields_count;              /* some hundreds per call: Redis serves nobody else meanwhile */
-	/* Added to the stream in the same script call, in this order; one whose number is not above the stored one is there already and
-	 * is left out, so they may be handed in again at any time. Without fields and `low` they are just that. */
+	/* Added to the stream in the same script call, in this order; one whose number is not above the stored one is there
+	 * already and is left out, so they may be handed in again at any time. Without fields and `low` they are just that. */
 	const struct store_alert *alerts;
 	unsigned alerts_count;
 };
