@@ -124,5 +124,5 @@ help: ## this list
 .PHONY: all setup demo demo-kafka test unit integration fuzz bench style image-check install clean help \
 	generated unit-programs integration-programs tsan-programs fuzz-programs bench-programs
 .SECONDARY:
--include $(patsubst %.o,%.d,$(OBJ) $(CMD)) $(addsuffix .d,$(UNIT) $(INTEGR) $(FUZZ)) \
+-include $(patsubst %.o,%.d,$(OBJ) $(CMD) $(SUPPORT)) $(addsuffix .d,$(UNIT) $(INTEGR) $(FUZZ)) \
 	$(patsubst %,$(BUILD)/obj/%.d,$(basename $(BENCHSRC)))

@@ -36,7 +36,7 @@ struct store_options {
 	int64_t retry_max_ms;        /* back-off: 100 ms, doubled up to this */
 	int64_t ttl_ms;              /* of what is published */
 	int64_t in_flight_bytes;     /* sent before the replies are read */
-	int64_t alerts_max;          /* events that the stream of alerts keeps, about */
+	int64_t alerts_max;          /* events that the stream of alerts keeps, about; 0: 10,000 */
 	/* Not options of the user's: `config` derives them. */
 	int64_t retention_ms;        /* of the tallies: TTL of checkpoints; names quiet for longer leave the index */
 	const char *const *windows;  /* the configured windows' names ("5m", "today"), NULL-ended, by publication_window.which */
@@ -138,8 +138,8 @@ struct store_checkpoint {
 	bool replace;                       /* drop all fields and `low` first, whatever is there: begins a rewrite */
 	const struct store_field *fields;
 	unsigned fields_count;              /* some hundreds per call: Redis serves nobody else meanwhile */
-	/* Added to the stream in the same script call, in this order; one whose number is not above the stored one is there already and
-	 * is left out, so they may be handed in again at any time. Without fields and `low` they are just that. */
+	/* Added to the stream in the same script call, in this order; one whose number is not above the stored one is there
+	 * already and is left out, so they may be handed in again at any time. Without fields and `low` they are just that. */
 	const struct store_alert *alerts;
 	unsigned alerts_count;
 };
@@ -251,7 +251,7 @@ enum store_said {
 enum store_said store_ack(struct store *, const struct store_ack *);
 enum store_said store_close(struct store *, const struct store_closing *);   /* the newest verdict stands; acknowledges too */
 enum store_said store_mute(struct store *, const struct store_mute *, int64_t now_ms);
-enum store_said store_unmute(struct store *, struct str touchpoint);
+enum store_said store_unmute(struct store *, struct str touchpoint, int64_t now_ms);
 
 /* All there are, each once, borrowed. A few round trips' worth at most; mutes that have ended may be among them. */
 NODISCARD bool store_acks(struct store *, void (*ack)(void *context, const struct store_ack *), void *context);

@@ -26,6 +26,31 @@ static void publish(struct store *store, struct str name, const int64_t scores[B
 	assert_int_equal(store_publish(store, &t.publication, 1, NULL).written, 1);
 }
 
+static void publish_alert(struct store *store)
+{
+	static const int64_t one[BINS] = {1};
+	struct view_field fields[2] = {{"incident", "00000000000000a1", 16}, {"severity", "page", 4}};
+	struct publication_alert alert = {fields, 2};
+	struct touchpoint t;
+	touchpoint_make(&t, STR("an alert"), 1700000000123, 42, one);
+	t.publication.alert = &alert;
+	assert_int_equal(store_publish(store, &t.publication, 1, NULL).written, 1);
+}
+
+/* What people and sinks write of the two incidents. */
+static void say(struct store *store)
+{
+	struct store_ack ack = {0xa1, 1700000000456, STR("Zo\xc3\xab \"Z\"")};
+	struct store_closing closing = {0xfedcba9876543210, 1700000000457, STR(""), STORE_KNOWN};
+	struct store_mute mute = {STR("shop*"), 1700000060000, STR("me")};
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
+	assert_int_equal(store_close(store, &closing), STORE_SAID_DONE);
+	assert_int_equal(store_mute(store, &mute, 1700000000000), STORE_SAID_DONE);
+	assert_true(store_cursor_set(store, "on-call_1", 11, "1700000000123-0"));
+	assert_true(store_memory_set(store, "slack", 0xa1, STR("1700000000.000100")));
+	assert_true(store_registry(store, STR("[{\"touchpoint\":\"checkout\"}]")));
+}
+
 static void fill(void)
 {
 	static const int64_t mixed[BINS] = {1, 3, 1, 0, 2, 7, 0, 1, 1, 3, 4}, none[BINS] = {0},
@@ -54,10 +79,20 @@ static void fill(void)
 	assert_true(store_health(store, &(struct store_health){11, 1700000000456, 0, "host-1", "0.1.0"}, 1));
 	struct store_position low = {1700000000000, 40};
 	struct store_field fields[2] = {{STR("checkout"), STR("\x01\xff\x00")}, {STR(":odd"), STR("x")}};
-	struct store_checkpoint c = {
-		.partition = 11, .at = {1700000000123, 42}, .low = &low, .fields = fields, .fields_count = 2};
+	struct store_alert alerts[2] = {
+		{STR("quiet {today}\n"), LEDGER_SURVEY, 1, 0xa1, true, STR("{\"version\":1}")},
+		{STR("checkout"), LEDGER_REVIEW, 1700000000123, 0xfedcba9876543210, false, STR("{}")}};
+	struct store_checkpoint c = {.partition = 11,
+				     .at = {1700000000123, 42},
+				     .low = &low,
+				     .fields = fields,
+				     .fields_count = 2,
+				     .alerts = alerts,
+				     .alerts_count = 2};
 	struct store_token token = {.text = ""};
 	assert_int_equal(store_checkpoint(store, &c, &token), STORE_CHECKPOINT_WRITTEN);
+	publish_alert(store);
+	say(store);
 	store_destroy(store);
 }
 
@@ -91,6 +126,13 @@ static void what_is_not_in_the_contract_is_found(void **state)
 		"SET corridor:{a}b}:pos x PX 9999",
 		"DEL corridor:health:11",
 		"ZADD corridor:touchpoints 1.5 x",
+		"XADD corridor:alerts * partition 1 ledger survey number 2 incident a1 touchpoint x alert {}",
+		"HSET corridor:incidents:{corridor:alerts} 00000000000000a1 {",
+		"HSET corridor:verdicts:{corridor:alerts} 00000000000000a1 "
+		"{\"at_ms\":1,\"by\":\"\",\"as\":\"x\"}",
+		"HSET corridor:delivery:{corridor:alerts}:slack 1 x",
+		"SET corridor:memory:{corridor:alerts}:slack:A1 x PX 9999",
+		"SET corridor:registry x PX 9999",
 	};
 	redisContext *redis = redisConnectUnix(redis_server_socket(server));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
