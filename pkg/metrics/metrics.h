@@ -48,6 +48,7 @@ enum metric {
 	METRIC_WINDOW_BYTES,
 	METRIC_ALERTS,              /* counter; label: enum alert_type's order */
 	METRIC_INCIDENTS,           /* gauge: open */
+	METRIC_DELIVERIES,          /* counter; label: METRIC_DELIVERED and so on */
 	/* store */
 	METRIC_REDIS_UP,            /* gauge */
 	METRIC_REDIS_CONNECTS,      /* counters */
@@ -66,6 +67,7 @@ enum metric {
 
 /* Labels of METRIC_PUBLISHED. */
 enum { METRIC_PUBLISHED_FAILED, METRIC_PUBLISHED_REFUSED, METRIC_PUBLISHED_WRITTEN };
+enum { METRIC_DELIVERED, METRIC_UNDELIVERED };
 
 struct metrics;
 struct metrics_shard;

@@ -164,6 +164,11 @@ static bool start_watch(struct pipeline *p, struct err *err)
 	p->publisher = publisher_create(p, err);
 	if (p->publisher == NULL || !publisher_start(p->publisher, err))
 		return false;
+	if (p->setup.sinks_count) {
+		p->delivery = delivery_create(p, err);
+		if (p->delivery == NULL || !delivery_start(p->delivery, err))
+			return false;
+	}
 	p->watcher = watcher_create(p);
 	return watcher_start(p->watcher, err);
 }
@@ -219,6 +224,8 @@ void pipeline_stop(struct pipeline *p)
 	}
 	if (p->publisher)
 		publisher_stop(p->publisher);
+	if (p->delivery)
+		delivery_stop(p->delivery);
 	http_stop(p->http);
 	p->http = NULL;
 }
@@ -233,6 +240,7 @@ void pipeline_destroy(struct pipeline *p)
 	free(p->lanes);
 	watcher_destroy(p->watcher);
 	publisher_destroy(p->publisher);
+	delivery_destroy(p->delivery);
 	metrics_destroy(p->metrics);
 	os_clock_destroy(p->clock);
 	pthread_mutex_destroy(&p->lock);

@@ -5,6 +5,7 @@
  *                 its own waits for the broker while the lane reads on
  *   watcher       consumer of the tallies -> one watch per partition
  *   publisher     asks the watcher for what is due, writes it to Redis, hands back what became of it
+ *   delivery      Redis' stream of alerts -> desk -> sinks, where partition 0 of the tallies is
  *   http          libmicrohttpd's
  *   caller        pipeline_run: signals, the clock's looks, log lines
  *
@@ -15,10 +16,12 @@
 #define PIPELINE_H
 
 #include "config/config.h"
+#include "desk/desk.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "kafka/kafka.h"
 #include "os/os.h"
+#include "sink/sink.h"
 #include "store/store.h"
 #include "watch/watch.h"
 
@@ -28,6 +31,9 @@ struct pipeline_setup {
 	struct intake_setup intake;
 	struct watch_setup watch;
 	struct http_options http;
+	struct desk_options delivery;
+	const struct sink_options *sinks; /* borrowed */
+	unsigned sinks_count;
 	const char *const *topics;        /* of the sources, in their order */
 	bool intakes, watches;            /* roles */
 	enum config_start start;          /* where a group without offsets begins */

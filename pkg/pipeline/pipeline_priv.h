@@ -22,6 +22,7 @@ struct pipeline {
 	unsigned lanes_count;
 	struct watcher *watcher;
 	struct publisher *publisher;
+	struct delivery *delivery;             /* NULL: there is no sink */
 	uint32_t shards, journal_partitions;   /* of our topics, as many as are used: layout.c */
 	int64_t letter_bytes_max;    /* of a dead letter: key, value, headers */
 	atomic_bool failed;
@@ -293,6 +294,15 @@ struct parcel {
 };
 
 #define PARCELS 2   /* one is written while the next is filled */
+
+/* ---- delivery.c: a thread of its own ---- */
+
+struct delivery *delivery_create(struct pipeline *, struct err *);
+bool delivery_start(struct delivery *, struct err *);
+void delivery_stop(struct delivery *);             /* asks, joins */
+void delivery_destroy(struct delivery *);
+void delivery_own(struct delivery *, bool owner);   /* any thread: we own partition 0, or no longer. NULL is fine */
+void delivery_wake(struct delivery *);              /* any thread: the stream has something new. NULL is fine */
 
 struct publisher *publisher_create(struct pipeline *, struct err *);
 bool publisher_start(struct publisher *, struct err *);

@@ -124,6 +124,8 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 	};
 	parcel->checkpoint = store_checkpoint(pub->store, &c, &parcel->part->token);
 	metrics_add(pub->shard, METRIC_CHECKPOINTS, parcel->checkpoint, 1);
+	if (b->alerts_count && parcel->checkpoint == STORE_CHECKPOINT_WRITTEN)
+		delivery_wake(pub->pipeline->delivery);
 	if (parcel->checkpoint == STORE_CHECKPOINT_LOST)
 		log_warn("Redis lost the checkpoint of partition %d: all of it is written again",
 			 (int)parcel->part->partition);

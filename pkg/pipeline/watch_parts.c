@@ -207,6 +207,8 @@ void watcher_drop(struct watcher *w, int32_t partition, int64_t save_until_ns)
 	struct watch_part *part = watcher_part(w, partition);
 	if (part == NULL)
 		return;
+	if (partition == 0)
+		delivery_own(w->pipeline->delivery, false);
 	save(w, part, save_until_ns);
 	await(w, part);
 	for (unsigned i = 0; i < w->parts_count; i++)

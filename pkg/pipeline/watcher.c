@@ -220,6 +220,8 @@ static bool step(struct watcher *w)
 		if (w->parts[i]->broken)
 			watcher_mend(w, w->parts[i]);
 	note_caught_up(w);
+	struct watch_part *first = watcher_part(w, 0);
+	delivery_own(w->pipeline->delivery, first && first->caught_up);
 	watcher_tell(w);
 	watcher_settle_all(w);
 	if (w->parts_count)
