@@ -2,9 +2,9 @@
  * What arrives is judged at its log time: is it a spike, has it ended, have responses stopped? The detectors are spike's; here is
  * when they are asked, what they are told, and what becomes of their answers.
  *
- * Silence is looked for at seconds that follow from a detector's state (look_s): when nothing has arrived for as long as some ten
- * responses take. A sweep goes round once a minute of log time and makes up for what is due, and so does whatever comes first at a
- * touchpoint: early or late, a look is at its own second, so the state is the same.
+ * Silence is looked for at seconds that follow from a detector's state (look_s): a minute after it was asked last. A sweep goes round
+ * once a minute of log time and makes up for what is due, and so does whatever comes first at a touchpoint: early or late, a look is
+ * at its own second, so the state is the same.
  */
 #include "watch/watch_priv.h"
 
@@ -14,9 +14,7 @@ enum {
 	GAP_MS = 5000, /* without a tick: nobody was there to see responses */
 	OLD_MS = 3600 *
 		 1000, /* feedback from before that is no news: it is learned from, and raises nothing */
-	LOOK_ARRIVALS = 10,
-	LOOK_MIN_S = 60,
-	LOOK_MAX_S = 3600,
+	LOOK_S = 60, /* what a step of silence counts at most */
 	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
 };
 
@@ -56,6 +54,13 @@ static struct judge_clock *clock_of(struct watch *w, const struct zone *zone)
 	return &w->clocks[w->clocks_count++];
 }
 
+/* 1970 began on a Thursday. */
+static enum spike_day day_kind(int64_t days)
+{
+	int64_t weekday = (days + 4) % 7;
+	return weekday == 0 ? SPIKE_SUNDAY : weekday == 6 ? SPIKE_SATURDAY : SPIKE_WORKING_DAY;
+}
+
 /* Offsets change on quarters of an hour. */
 static struct spike_moment moment_of(struct watch *w, const struct zone *zone, int64_t at_ms)
 {
@@ -66,12 +71,11 @@ static struct spike_moment moment_of(struct watch *w, const struct zone *zone, i
 		c->until_ms = c->from_ms + quarter_ms;
 		c->offset_s = zone ? zone_offset_s(zone, at_ms) : 0;
 	}
-	int64_t local_s = at_ms / 1000 + c->offset_s, day = local_s / 86400;
+	int64_t local_s = at_ms / 1000 + c->offset_s;
 	return (struct spike_moment){.at_ms = at_ms,
 				     .hours = (uint32_t)(local_s / 3600),
 				     .hour = (uint8_t)(local_s / 3600 % 24),
-				     .weekend = (day + 4) % 7 == 0 ||
-						(day + 4) % 7 == 6}; /* 1970 began on a Thursday */
+				     .day = day_kind(local_s / 86400)}; /* 1970 began on a Thursday */
 }
 
 /* ---- terms ---- */
@@ -145,7 +149,7 @@ struct judged *judge_open(struct watch *w, uint32_t i, enum ledger ledger)
 		j->rise = must_alloc(sizeof *j->rise);
 		spike_init(j->rise, &terms, &now);
 	}
-	j->look_s = w->position.log_ms / 1000 + LOOK_MAX_S;
+	j->look_s = w->position.log_ms / 1000 + LOOK_S;
 	w->judged_count++;
 	w->parents_count += t->parent;
 	return j;
@@ -167,12 +171,6 @@ static void judge_spike(struct watch *w, struct judged *j, struct judge_answer *
 	judge_answer(w, j, a, &f);
 }
 
-static int64_t look_after(const struct spike_silence *s, int64_t at_s)
-{
-	double wait_s = s->rate > 0 ? LOOK_ARRIVALS * 86400.0 / s->rate : LOOK_MAX_S;
-	return at_s + (wait_s < LOOK_MIN_S ? LOOK_MIN_S : wait_s > LOOK_MAX_S ? LOOK_MAX_S : (int64_t)wait_s);
-}
-
 static void judge_silence(struct watch *w, struct judged *j, struct judge_answer *a, int64_t n)
 {
 	struct touch *t = &w->touches[a->touchpoint];
@@ -181,7 +179,7 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	struct spike_arrivals arrivals = {n, w->behind_s * 1000 >= j->silence.last_ms};
 	struct spike_event event;
 	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
-	j->look_s = look_after(&j->silence, a->at_ms / 1000);
+	j->look_s = a->at_ms / 1000 + LOOK_S;
 	a->kind = ALERT_SILENCE;
 	a->severity = (enum spike_severity)j->silence.severity;
 	if (!happened)
