@@ -82,8 +82,8 @@ static uint32_t first_of_circle(const struct registry *r, uint32_t in)
 	return first;
 }
 
-/* More steps than there may be: either that many ancestors, or a circle, which is never left. False: `wrong` is
- * the declared touchpoint that must change. */
+/* More steps than there may be: either that many ancestors, or a circle, which is never left. False: `wrong`
+ * is the declared touchpoint that must change. */
 static bool check_ancestors(const struct registry *r, unsigned i, unsigned *wrong, struct err *err)
 {
 	uint32_t at = climb(r, names_find(r->names, str_of(r->declared[i].name)), REGISTRY_DEPTH_MAX + 1);

@@ -1,5 +1,5 @@
 /*
- * registry - what touchpoints are to the people who run them: label, team, journey and stage, and what larger thing each is part of.
+ * registry - what touchpoints are to the people who run them: label, team, journey, stage, and the larger thing each is part of.
  *
  * A touchpoint may have a parent (a site, a product, all), which may have one itself: a response counts at its touchpoint and at
  * each of its ancestors, which are touchpoints of their own. Parents need not be declared themselves. Touchpoints that nobody
@@ -51,8 +51,8 @@ struct str registry_name(const struct registry *, unsigned i);
 unsigned registry_depth(const struct registry *);   /* the most ancestors that one has */
 
 /* The text of corridor:registry: an array of objects in the customer's order, members as in struct registry_touchpoint with the
- * name under "touchpoint", and "zone"; what was not said is absent. zones: one for each declared touchpoint, NULL where it has none;
- * NULL: no zones at all. To be released with free(). */
+ * name under "touchpoint", and "zone"; what was not said is absent. zones: one for each declared touchpoint, NULL where it
+ * has none; NULL: no zones at all. To be released with free(). */
 char *registry_json(const struct registry *, const char *const *zones, size_t *len);
 
 #endif
