@@ -2,9 +2,9 @@
  * config - the configuration file: read whole, checked whole, every mistake named with its line.
  *
  * The file is YAML. Its keys are the rows that modules export (base/option.h), put under a name each by one table in sections.c;
- * this module knows rows and where they go, not what they mean. Three things are no rows: `sources` (a list of rows), `zones`
- * of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or ${NAME:-default}
- * from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
+ * this module knows rows and where they go, not what they mean. What is no row: `sources` (a list of rows), `zones` and
+ * `declared` of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or
+ * ${NAME:-default} from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
  *
  * A configuration is read once and never changes; a reload reads another one and compares (config_changes).
  */
@@ -21,6 +21,7 @@
 #include "intake/intake.h"
 #include "kafka/kafka.h"
 #include "log/log.h"
+#include "registry/registry.h"
 #include "response/response.h"
 #include "store/store.h"
 #include "watch/watch.h"
@@ -71,6 +72,12 @@ struct config_zone {
 	unsigned line;
 };
 
+struct config_touchpoint {
+	struct registry_touchpoint is;
+	const char *zone;
+	unsigned zone_line;
+};
+
 struct config {
 	struct config_general general;
 	struct log_options log;
@@ -83,8 +90,10 @@ struct config {
 
 	struct config_source *sources;
 	unsigned sources_count;
-	struct config_zone *zones;
+	struct config_zone *zones; /* also those of declared touchpoints */
 	unsigned zones_count;
+	struct config_touchpoint *declared; /* in the customer's order */
+	unsigned declared_count;
 
 	/* Worked out from the above. */
 	bool intake_here, watch_here; /* the roles */
@@ -95,6 +104,7 @@ struct config {
 		id_key; /* from intake.id_key_file; without one from the group's name, which hides nothing */
 	const char *const *topics; /* of the sources, in their order: for a consumer */
 	const struct intake_source *intake_sources; /* likewise: for an intake */
+	struct registry *registry; /* of the declared touchpoints, in their order; never NULL */
 
 	/* Private. */
 	const char *window_names[WINDOWS_MAX + 1];

@@ -54,6 +54,18 @@ static void print_row(const struct option_row *row, const char *indent, FILE *ou
 	print_value(row, out);
 }
 
+static void print_declared(FILE *out)
+{
+	fputs("  # what else there is to say of touchpoints, in the order of a customer's way; for example\n"
+	      "  #   till-berlin:\n",
+	      out);
+	for (const struct section *s = touchpoint_sections; s->rows != NULL; s++)
+		for (const struct option_row *row = s->rows; row->key != NULL; row++)
+			fprintf(out, "  #     %s:%-*s # %s\n", row->key, 16 - (int)strlen(row->key), "",
+				row->prose);
+	fputs("  declared: {}\n", out);
+}
+
 static void print_section(const struct section *section, FILE *out)
 {
 	const char *indent = *section->prefix ? "  " : "";
@@ -66,6 +78,8 @@ static void print_section(const struct section *section, FILE *out)
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
 		if (strcmp(specials[i].prefix, section->prefix) == 0)
 			fputs(specials[i].text, out);
+	if (strcmp(section->prefix, "touchpoints") == 0)
+		print_declared(out);
 }
 
 static void print_sources(FILE *out)

@@ -62,11 +62,12 @@ static void compare_properties(const struct kafka_options *was, const struct kaf
 			add(changes, false, "kafka.%s is new; this needs a restart", is->properties[i].name);
 }
 
-static bool same_source(const struct config_source *a, const struct config_source *b)
+/* Two structs of which all rows of the sections are the same. */
+static bool same_rows(const struct section *sections, const void *a, const void *b)
 {
-	for (const struct section *s = source_sections; s->rows != NULL; s++)
+	for (const struct section *s = sections; s->rows != NULL; s++)
 		for (const struct option_row *row = s->rows; row->key != NULL; row++)
-			if (!option_same(row, a, b))
+			if (!option_same(row, (const char *)a + s->offset, (const char *)b + s->offset))
 				return false;
 	return true;
 }
@@ -86,7 +87,7 @@ static void compare_sources(const struct config *was, const struct config *is, s
 		if (other == NULL)
 			add(changes, false, "the source %s is gone; this needs a restart",
 			    was->sources[i].topic);
-		else if (!same_source(&was->sources[i], other))
+		else if (!same_rows(source_sections, &was->sources[i], other))
 			add(changes, false, "the source %s is another; this needs a restart",
 			    was->sources[i].topic);
 	}
@@ -115,6 +116,20 @@ static void compare_zones(const struct config *was, const struct config *is, str
 		add(changes, false, "touchpoints.zones is another; this needs a restart");
 }
 
+/* Their zones are among those that compare_zones has seen, and said. */
+static void compare_declared(const struct config *was, const struct config *is,
+			     struct config_changes *changes)
+{
+	bool same = was->declared_count == is->declared_count;
+	for (unsigned i = 0; same && i < was->declared_count; i++) {
+		struct config_touchpoint a = was->declared[i], b = is->declared[i];
+		a.zone = b.zone = NULL;
+		same = strcmp(a.is.name, b.is.name) == 0 && same_rows(touchpoint_sections, &a, &b);
+	}
+	if (!same)
+		add(changes, false, "touchpoints.declared is another; this needs a restart");
+}
+
 void config_compare(const struct config *running, const struct config *fresh, struct config_changes *changes)
 {
 	char key[KEY_BYTES];
@@ -127,6 +142,7 @@ void config_compare(const struct config *running, const struct config *fresh, st
 	compare_properties(&running->kafka, &fresh->kafka, changes);
 	compare_sources(running, fresh, changes);
 	compare_zones(running, fresh, changes);
+	compare_declared(running, fresh, changes);
 }
 
 void config_changes_release(struct config_changes *changes)

@@ -67,6 +67,17 @@ static const struct option_row source_fields[] = {
 const struct section source_sections[] = {
 	{"", source_options, 0, NULL}, {"fields", source_fields, 0, NULL}, {0}};
 
+static const struct option_row zone_option[] = {
+	{"zone", OPTION_TEXT, offsetof(struct config_touchpoint, zone), NULL, 0, 0, NULL,
+	 "IANA name of the time zone in which its `today` begins, as in touchpoints.zones", 0},
+	{0},
+};
+
+const struct section touchpoint_sections[] = {
+	{"", registry_options, offsetof(struct config_touchpoint, is), NULL},
+	{"", zone_option, 0, NULL},
+	{0}};
+
 #define AT(member) offsetof(struct config, member)
 
 const struct section config_sections[] = {
