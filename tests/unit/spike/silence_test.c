@@ -99,7 +99,7 @@ static const struct {
 	{"one a second", {86400, 0, 1, false, 0}, 5 * 60000},
 	{"four an hour", {96, 0, 1, false, 0}, 12 * 3600000},
 	{"uneven hours", {1440, 0.5, 1, false, 0}, 4 * 3600000},
-	{"in clumps of 5", {1440, 0.2, 5, false, 0}, 4 * 3600000},
+	{"in clumps of 5", {1440, 0.2, 5, false, 0}, 6 * 3600000},
 	{"by day", {1440, 0.1, 1, true, 0}, 2 * 3600000},
 	{"delivered every 15 minutes", {1440, 0.1, 1, false, 900000}, 8 * 3600000},
 };
