@@ -28,9 +28,9 @@ void spike_baseline_refresh(struct spike *s)
 
 void spike_baseline_learn(struct spike *s, double k, double e)
 {
-	double expected_each = spike_baseline_level(s) * s->base;
+	double expected_each = (PRIOR + s->s) * s->base; /* but for the level's divisor */
+	s->e += e * (PRIOR + s->e * s->base) / expected_each;
 	s->s += k;
-	s->e += e / expected_each;
 }
 
 /* This hour's factors: the touchpoint's own profile, shrunk to the group's. */

@@ -13,6 +13,7 @@ static const double log_still[SPIKE_SILENCE_ALTERNATIVES] = {-2.302585092994046,
 struct interval {
 	double days; /* that count */
 	double expected; /* by the rate */
+	double left; /* as the hour turned out so far */
 	double x; /* by the predictive rate, erring on the low side */
 	double clump;
 	double n;
@@ -32,8 +33,8 @@ static struct interval pass(struct spike_silence *s, const struct spike_moment *
 	}
 	double seen = s->seen[s->day] / 24;
 	i.expected = s->rate * i.days;
-	i.x = i.expected * seen / (seen + 1);
-	i.x *= (s->c + s->pending_n) / (s->c + s->pending_e + i.x);
+	i.left = i.expected * (s->hour_c + s->hour_n) / (s->hour_c + s->hour_e + i.expected);
+	i.x = i.left * (s->c + s->pending_n) / (s->c + s->pending_x + i.left) * seen / (seen + 1);
 	return i;
 }
 
@@ -54,6 +55,7 @@ static void add_evidence(struct spike_silence *s, const struct interval *i, doub
 			s->w = smaller(s->w * f, EVIDENCE_MAX);
 	}
 	s->pending_e += i->expected;
+	s->pending_x += i->left;
 	s->pending_n += (uint32_t)i->n;
 }
 
@@ -61,7 +63,7 @@ static void renew(struct spike_silence *s)
 {
 	s->w = 1;
 	s->pending_n = 0;
-	s->pending_e = 0;
+	s->pending_e = s->pending_x = 0;
 	s->since_s = (uint32_t)(s->last_ms / 1000);
 }
 
@@ -189,9 +191,7 @@ bool spike_silence_step(struct spike_silence *s, const struct spike_terms *terms
 	if (s->severity)
 		happened = incident_step(s, terms, &i, out);
 	else {
-		s->gap += i.expected;
-		if (came.n)
-			spike_silence_gap(s, came.n);
+		spike_silence_gap(s, i.expected, i.n);
 		if (armed && !(happened = raise_if_due(s, terms, out)))
 			commit(s);
 	}

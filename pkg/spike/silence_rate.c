@@ -36,21 +36,25 @@ bool spike_silence_armed(const struct spike_silence *s)
 
 void spike_silence_refresh(struct spike_silence *s)
 {
-	double days = seen_days(s), worth = (double)s->misfit_e2 + SILENCE_WORTH;
-	double misfit2 =
-		larger(((double)s->misfit_residual + SILENCE_WORTH * SILENCE_MISFIT2) / worth, 0.0025);
+	double worth = (double)s->misfit_e2 + SILENCE_WORTH;
+	double misfit2 = ((double)s->misfit_residual + SILENCE_WORTH * SILENCE_MISFIT2) / worth;
 	s->rate = spike_silence_profile(s) * spike_silence_level(s);
-	s->c = 1 / (1 / (PRIOR + s->s) + misfit2 * (1 + 1 / (days + 1)));
+	s->c = 1 / (1 / (PRIOR + s->s) + SILENCE_LEVEL2 * (1 + 1.0 / (seen_days(s) + 1)));
+	s->hour_c = 1 / larger(misfit2, SILENCE_MISFIT2 / 16);
 }
 
-void spike_silence_gap(struct spike_silence *s, int64_t arrivals)
+/* Arrivals within a step are taken as spread over it: a step is no clump. */
+void spike_silence_gap(struct spike_silence *s, double expected, double arrivals)
 {
-	double gap = smaller(s->gap, GAP_MOST * spike_silence_clump(s));
-	s->gap = 0;
-	if (arrivals == 0 || !(gap > 0))
+	double each = expected / (arrivals + 1);
+	if (arrivals == 0) {
+		s->gap += expected;
 		return;
-	s->gap_sum += (float)gap;
-	s->gap_square += (float)(gap * gap);
+	}
+	double gap = smaller(s->gap + each, GAP_MOST * spike_silence_clump(s));
+	s->gap = each;
+	s->gap_sum += (float)(gap + (arrivals - 1) * each);
+	s->gap_square += (float)(gap * gap + (arrivals - 1) * each * each);
 	if ((double)s->gap_sum > GAPS_MOST) {
 		s->gap_sum /= 2;
 		s->gap_square /= 2;

@@ -45,8 +45,9 @@ size_t spike_silence_save(const struct spike_silence *s, unsigned char out[SPIKE
 	spike_out_byte(&o, s->hour);
 	spike_out_byte(&o, s->day);
 	spike_out_byte(&o, s->tainted);
-	const double *doubles[] = {&s->r[0], &s->r[1], &s->r[2], &s->w,	    &s->rate,	   &s->c,
-				   &s->e,    &s->s,    &s->gap,	 &s->boost, &s->pending_e, &s->hour_e};
+	const double *doubles[] = {&s->r[0],  &s->r[1],	     &s->r[2],	    &s->w,     &s->rate,
+				   &s->c,     &s->hour_c,    &s->e,	    &s->s,     &s->gap,
+				   &s->boost, &s->pending_e, &s->pending_x, &s->hour_e};
 	for (unsigned i = 0; i < sizeof doubles / sizeof doubles[0]; i++)
 		spike_out_double(&o, *doubles[i]);
 	save_counts(&o, s);
@@ -65,11 +66,13 @@ static void load_doubles(struct saved_in *in, struct spike_silence *s)
 	s->w = spike_in_double(in, s->severity ? 0 : 1, s->severity ? 1 : EVIDENCE_MAX);
 	s->rate = spike_in_double(in, 0, RATE_MAX);
 	s->c = spike_in_double(in, 1e-9, 1e6);
+	s->hour_c = spike_in_double(in, 1e-9, 1e6);
 	s->e = spike_in_double(in, 0, COUNT_MAX);
 	s->s = spike_in_double(in, 0, COUNT_MAX);
 	s->gap = spike_in_double(in, 0, COUNT_MAX);
 	s->boost = spike_in_double(in, 1, EVIDENCE_MAX);
 	s->pending_e = spike_in_double(in, 0, COUNT_MAX);
+	s->pending_x = spike_in_double(in, 0, COUNT_MAX);
 	s->hour_e = spike_in_double(in, 0, COUNT_MAX);
 }
 

@@ -38,13 +38,12 @@ void spike_evidence_clear(struct spike *s)
 	s->pending_e = 0;
 }
 
-/* One over the null's probability of a response. For `bottom` over `top` the one division is all. */
-static inline double inverse_of_one(const struct spike *s, bool detractor)
+/* One over the null's probability of a response; one division, and no branch on what can't be foretold. */
+static inline double inverse_of_one(const struct spike *s, double hit, double sign)
 {
 	double top = s->c + s->pending_e, bottom = s->q * (s->c + s->pending_s);
-	if (bottom > s->q_cap * top)
-		bottom = s->q_cap * top;
-	return top / (detractor ? bottom : top - bottom);
+	bottom = smaller(bottom, s->q_cap * top);
+	return top / ((1 - hit) * top + sign * bottom);
 }
 
 /* The same for n of which k are detractors, at most CHUNK. They are taken first: any order gives the same. */
@@ -63,9 +62,10 @@ static double inverse_of_many(const struct spike *s, unsigned n, unsigned k)
 static inline void ratios(const struct spike *s, unsigned n, unsigned k, double f[SPIKE_ALTERNATIVES])
 {
 	if (n == 1) {
-		double inverse = inverse_of_one(s, k);
+		double hit = k, sign = 2 * hit - 1; /* p or 1 - p: exactly (1 - hit) + sign * p */
+		double inverse = inverse_of_one(s, hit, sign);
 		for (unsigned j = 0; j < SPIKE_ALTERNATIVES; j++)
-			f[j] = (k ? s->p[j] : 1 - s->p[j]) * inverse;
+			f[j] = ((1 - hit) + sign * s->p[j]) * inverse;
 		return;
 	}
 	double inverse = inverse_of_many(s, n, k);
@@ -82,15 +82,14 @@ static inline void add_evidence(struct spike *s, const double f[SPIKE_ALTERNATIV
 
 static inline void add_since(struct spike *s, const double f[SPIKE_ALTERNATIVES], unsigned n, unsigned k)
 {
+	uint32_t now_s = (uint32_t)(s->last_ms / 1000);
 	for (unsigned j = 0; j < SPIKE_ALTERNATIVES; j++) {
-		s->w[j] = smaller(s->w[j] * f[j], EVIDENCE_MAX);
-		s->n[j] += n;
-		s->k[j] += k;
-		if (s->w[j] <= 1) {
-			s->w[j] = 1;
-			s->n[j] = s->k[j] = 0;
-			s->since_s[j] = (uint32_t)(s->last_ms / 1000);
-		}
+		double w = smaller(s->w[j] * f[j], EVIDENCE_MAX);
+		uint32_t keep = w > 1 ? UINT32_MAX : 0;
+		s->w[j] = w > 1 ? w : 1;
+		s->n[j] = (s->n[j] + n) & keep;
+		s->k[j] = (s->k[j] + k) & keep;
+		s->since_s[j] = (s->since_s[j] & keep) | (now_s & ~keep);
 	}
 }
 
@@ -144,7 +143,7 @@ static double pass(struct spike *s, const struct spike_moment *moment)
 {
 	if (moment->at_ms <= s->last_ms)
 		return 0;
-	double days = (double)(moment->at_ms - s->last_ms) / DAY_MS;
+	double days = (double)(moment->at_ms - s->last_ms) * (1.0 / DAY_MS);
 	s->last_ms = moment->at_ms;
 	return days;
 }
@@ -156,7 +155,7 @@ bool spike_step(struct spike *s, const struct spike_terms *terms, const struct s
 	spike_advance(s, terms, moment);
 	if (batch.n == 0)
 		return false;
-	double days = pass(s, moment), credit = smaller(days, terms->ticket_days / CREDIT);
+	double days = pass(s, moment), credit = smaller(days, terms->ticket_days * (1 / CREDIT));
 	s->hour_n += (uint32_t)batch.n;
 	s->hour_k += (uint32_t)batch.k;
 	s->hour_e += (double)batch.n * s->q;

@@ -194,13 +194,14 @@ void spike_read(const struct spike *, struct spike_reading *);
  *
  *   R_c = (R_c + days / 3) (c^n exp((1 - c) x))^(1/clump)      x = arrivals expected in the interval, n that came
  *
- * The ratio has mean 1 at the predictive rate (Gamma-Poisson: x <= rate x days x (C + came) / (C + expected), both since the
- * last renewal, C as above), so the bound T / A is the same. What keeps it true outside of the textbook:
+ * The ratio has mean 1 at the predictive rate, so the bound T / A is the same. Gamma-Poisson, twice: rate x (C + came) / (C +
+ * expected), since the hour began for the hour's own level (hours differ by a misfit that is learned), and of what that leaves since
+ * the last renewal for the touchpoint's. What keeps it true outside of the textbook:
  *  - arrivals come in clumps, from tools that deliver every few minutes, from campaigns. `clump` is the touchpoint's own
  *    measure: mean square over twice the mean of its gaps, in expected arrivals (1 for Poisson). A power below 1 keeps a mean
  *    of 1 below 1 (Jensen);
  *  - an hour that was seen d times is expected to bring d/(d+1) of what it did; nothing is judged before it was seen twice and
- *    gaps worth 20 arrivals were measured; the misfit of the hours makes C small;
+ *    gaps worth 20 arrivals were measured;
  *  - a step counts as a minute at most, and as no time at all if an intake was behind; nothing is learned from such an hour;
  *  - time counts only as far as arrivals were expected: as with gaps above, one false alert in 500 expected arrivals at most;
  *  - less than 0.4 of what was expected must have come since onset: a slow day is no silence.
@@ -211,8 +212,8 @@ void spike_read(const struct spike *, struct spike_reading *);
 struct spike_silence {
 	double r[SPIKE_SILENCE_ALTERNATIVES];
 	double w;                            /* companion of 0.3: renews at <= 1; during an incident V */
-	double rate, c;                      /* per day, this hour; what the level is worth */
-	double pending_e;                    /* expected since the last renewal */
+	double rate, c, hour_c;              /* per day, this hour; what the level is worth, and an hour's own level */
+	double pending_e, pending_x;         /* expected since the last renewal: by the rate; as the hours turned out */
 	double s, e;                         /* the level: arrivals, expected by the profile alone */
 	double boost;
 	double gap;                          /* expected since the last arrival */

@@ -111,7 +111,8 @@ bool spike_incident_step(struct spike *, const struct spike_terms *, const struc
 struct nps_interval spike_incident_interval(struct spike_batch, double stretch);
 
 /* silence_rate.c */
-#define SILENCE_MISFIT2 0.04   /* 20 %, until it is learned ... */
+#define SILENCE_LEVEL2  0.02   /* of the level, from day to day: 14 % */
+#define SILENCE_MISFIT2 0.04   /* of hours: 20 %, until it is learned ... */
 #define SILENCE_WORTH   1000.0 /* ... from hours worth so many squared arrivals */
 double spike_silence_profile(const struct spike_silence *);     /* arrivals per day at this hour, level 1 */
 double spike_silence_level(const struct spike_silence *);
@@ -119,7 +120,7 @@ double spike_silence_clump(const struct spike_silence *);
 bool spike_silence_armed(const struct spike_silence *);
 void spike_silence_refresh(struct spike_silence *);
 void spike_silence_roll(struct spike_silence *, const struct spike_terms *, const struct spike_moment *);
-void spike_silence_gap(struct spike_silence *, int64_t arrivals);
+void spike_silence_gap(struct spike_silence *, double expected, double arrivals);
 void spike_silence_forget(struct spike_silence *);              /* all that was learned */
 
 /* bytes.c: little-endian; reading never runs over the end, and says so by `broken` */
