@@ -14,6 +14,7 @@ const struct command *const commands[] = {
 	&command_check,
 	&command_config,
 	&command_topics,
+	&command_alerts,
 	&command_dead_letters,
 	&command_ping,
 	&command_help,

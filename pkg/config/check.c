@@ -249,6 +249,22 @@ static void check_with(bool good, const struct config *config, const char *key, 
 				  err->text);
 }
 
+static void check_acknowledging(const struct config *config, struct config_report *report)
+{
+	struct err token = {0}, url = {0};
+	struct http_secret secret;
+	const char *public_url = config->http.public_url;
+	check_with(http_secret_read(&secret, config->http.token_file, &token), config, "http.token_file",
+		   &token, report);
+	check_with(public_url == NULL || http_check_public_url(public_url, &url), config, "http.public_url",
+		   &url, report);
+	explicit_bzero(&secret, sizeof secret);
+	if (public_url && config->http.token_file == NULL)
+		config_report_add(
+			report, config_line(config, "http.public_url"),
+			"http.public_url: links to acknowledge with are signed: http.token_file is missing");
+}
+
 static void check_addresses(const struct config *config, struct config_report *report)
 {
 	struct err url = {0}, prefix = {0}, listen = {0};
@@ -256,6 +272,7 @@ static void check_addresses(const struct config *config, struct config_report *r
 	check_with(store_check_prefix(config->redis.prefix, &prefix), config, "redis.prefix", &prefix,
 		   report);
 	check_with(http_check_listen(config->http.listen, &listen), config, "http.listen", &listen, report);
+	check_acknowledging(config, report);
 	static const struct {
 		const char *key;
 		size_t offset;

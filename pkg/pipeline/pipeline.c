@@ -175,7 +175,7 @@ static bool start_watch(struct pipeline *p, struct err *err)
 
 bool pipeline_start(struct pipeline *p, struct err *err)
 {
-	struct http_callbacks callbacks = {p, metrics_of, ready};
+	struct http_callbacks callbacks = {.context = p, .metrics = metrics_of, .ready = ready};
 	must(!p->started);
 	p->started = true;
 	if (p->setup.watches && !start_watch(p, err))

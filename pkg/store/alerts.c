@@ -180,6 +180,31 @@ bool store_alerts_all(struct store *store, store_incident_call *call, void *cont
 	return read_incidents(store, true, call, context);
 }
 
+struct put {
+	const struct store_incident *incident;
+	int64_t at_ms;
+};
+
+static void put_incident(struct store *store, const void *context)
+{
+	const struct put *put = context;
+	args_slot_key(store, "incidents");
+	args_slot_key(store, "closed");
+	args_format(&store->args, "%016" PRIx64, put->incident->id);
+	args_text(&store->args, put->incident->open ? "1" : "0");
+	args_bytes(&store->args, put->incident->json);
+	args_whole(&store->args, put->at_ms);
+	args_whole(&store->args, store_incidents_ttl(store));
+}
+
+bool store_incident_put(struct store *store, const struct store_incident *incident, int64_t at_ms)
+{
+	struct put put = {incident, at_ms};
+	redisReply *reply = store_script(store, SCRIPT_INCIDENT, 2, put_incident, &put, REDIS_REPLY_INTEGER);
+	freeReplyObject(reply);
+	return reply != NULL;
+}
+
 /* ---- what a sink has done ---- */
 
 static void args_cursors_key(struct store *store, const char *sink)

@@ -125,6 +125,13 @@ static const char incidents[] =
 	"end\n"
 	"return out\n";
 
+/* KEYS: incidents, closed ones. ARGV: id, whether it is open, newest event, time, ttl. */
+static const char incident[] = "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n"
+			       "if ARGV[2] == '1' then redis.call('ZREM', KEYS[2], ARGV[1])\n"
+			       "else redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1]) end\n"
+			       "for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end\n"
+			       "return 1\n";
+
 /* KEYS: cursors. ARGV: partition, stream id, ttl. */
 static const char cursor[] = "local function parts(id)\n"
 			     "  local ms, seq = string.match(id or '', '^(%d+)-(%d+)$')\n"
@@ -170,13 +177,10 @@ static const char mute[] =
 const char *store_script_text(enum script script)
 {
 	static const char *const texts[SCRIPTS] = {
-		[SCRIPT_PUBLISH] = publish,
-		[SCRIPT_INDEX] = touchpoints,
-		[SCRIPT_HEALTH] = health,
-		[SCRIPT_CHECKPOINT] = checkpoint,
-		[SCRIPT_INCIDENTS] = incidents,
-		[SCRIPT_CURSOR] = cursor,
-		[SCRIPT_ACK] = ack,
+		[SCRIPT_PUBLISH] = publish,	[SCRIPT_INDEX] = touchpoints,
+		[SCRIPT_HEALTH] = health,	[SCRIPT_CHECKPOINT] = checkpoint,
+		[SCRIPT_INCIDENTS] = incidents, [SCRIPT_INCIDENT] = incident,
+		[SCRIPT_CURSOR] = cursor,	[SCRIPT_ACK] = ack,
 		[SCRIPT_MUTE] = mute,
 	};
 	return texts[script];

@@ -208,6 +208,9 @@ typedef bool store_incident_call(void *context, const struct store_incident *);
 NODISCARD bool store_alerts_open(struct store *, store_incident_call *, void *context);
 NODISCARD bool store_alerts_all(struct store *, store_incident_call *, void *context);
 
+/* An incident that is not in the stream, since it is made of several at delivery: kept and acknowledged like the others. */
+NODISCARD bool store_incident_put(struct store *, const struct store_incident *, int64_t at_ms);
+
 /* How far a sink has got, per partition. A sink's name: letters, digits, '-' and '_'. */
 NODISCARD bool store_cursors(struct store *, const char *sink, void (*cursor)(void *context, unsigned partition, struct str id),
 			     void *context);

@@ -69,6 +69,9 @@ def values_of(redis, key, kind):
 
 
 def errors(schema, value):
+    if "$ref" in schema:
+        with open(os.path.join(FOLDER, schema["$ref"]), encoding="utf-8") as content:
+            schema = json.load(content)
     yield from (e.message for e in jsonschema.Draft202012Validator(schema).iter_errors(value))
     if "contentSchema" in schema:
         try:

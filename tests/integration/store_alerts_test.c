@@ -239,6 +239,21 @@ static void incidents_are_open_or_closed_and_old_ones_leave(void **state)
 	assert_int_equal(command("HLEN corridor:acks:{corridor:alerts}"), 0);
 }
 
+static void an_incident_of_the_desk_is_one_like_the_others(void **state)
+{
+	struct store_incident suspect = {0xd1, true, STR("{}")};
+	struct store_ack ack = {0xd1, LOG_MS, STR("me")};
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_UNKNOWN);
+	assert_true(store_incident_put(store, &suspect, LOG_MS));
+	assert_string_equal(incidents(false).text, "d1 open {};");
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
+	suspect.open = false;
+	assert_true(store_incident_put(store, &suspect, LOG_MS + 1));
+	assert_string_equal(incidents(true).text, "d1 closed {};");
+	assert_int_equal(events("").count, 0);
+	assert_true(command("PTTL corridor:closed:{corridor:alerts}") > DAY_MS);
+}
+
 static void ten_thousand_closed_ones_are_kept_and_the_stream_is_cut(void **state)
 {
 	enum { N = 10300 };
@@ -475,6 +490,7 @@ int main(void)
 		TEST(alerts_and_checkpoint_are_one),
 		TEST(numbers_are_told_and_forgotten_with_the_log),
 		TEST(incidents_are_open_or_closed_and_old_ones_leave),
+		TEST(an_incident_of_the_desk_is_one_like_the_others),
 		TEST(ten_thousand_closed_ones_are_kept_and_the_stream_is_cut),
 		TEST(a_cursor_never_goes_back),
 		TEST(a_sink_remembers),

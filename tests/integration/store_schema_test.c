@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "alert/alert.h"
 #include "store/store.h"
 #include "support/redis.h"
 #include "support/touchpoint.h"
@@ -79,9 +80,17 @@ static void fill(void)
 	assert_true(store_health(store, &(struct store_health){11, 1700000000456, 0, "host-1", "0.1.0"}, 1));
 	struct store_position low = {1700000000000, 40};
 	struct store_field fields[2] = {{STR("checkout"), STR("\x01\xff\x00")}, {STR(":odd"), STR("x")}};
+	char event[ALERT_JSON_MAX];
+	struct alert_event of = {.incident = 0xa1,
+				 .touchpoint = STR("checkout"),
+				 .number = 1,
+				 .at_ms = 1700000000000,
+				 .raised_ms = 1700000000000,
+				 .figures = {.onset_ms = 1700000000000, .rate = 0.5, .responses = 9}};
+	assert_true(alert_json(event, sizeof event, &of, 0) > 0);
 	struct store_alert alerts[2] = {
-		{STR("quiet {today}\n"), LEDGER_SURVEY, 1, 0xa1, true, STR("{\"version\":1}")},
-		{STR("checkout"), LEDGER_REVIEW, 1700000000123, 0xfedcba9876543210, false, STR("{}")}};
+		{STR("quiet {today}\n"), LEDGER_SURVEY, 1, 0xa1, true, str_of(event)},
+		{STR("checkout"), LEDGER_REVIEW, 1700000000123, 0xfedcba9876543210, false, str_of(event)}};
 	struct store_checkpoint c = {.partition = 11,
 				     .at = {1700000000123, 42},
 				     .low = &low,
