@@ -35,6 +35,9 @@ struct demo_board;
 struct demo_board *demo_board_create(const struct config *);
 void demo_board_destroy(struct demo_board *);
 void demo_board_published(void *board, const struct publication *, unsigned count);   /* any thread */
+/* The newest sentences of incidents, and how many were raised and resolved. Any thread. */
+void demo_board_told(void *board, const struct watch_alert *);
+size_t demo_board_sentence(struct demo_board *, char *out, size_t size, unsigned *raised, unsigned *resolved);   /* 0: none yet */
 /* Rows by name; what does not change by itself is left in place. The page's pointers are the board's until the next call. */
 void demo_board_page(struct demo_board *, struct terminal_page *);
 

@@ -13,18 +13,13 @@
 #include "commands.h"
 #include "config/config.h"
 #include "os/os.h"
+#include "replay_events.h"
 #include "terminal/terminal.h"
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 
-struct event {
-	int64_t at_ms;
-	size_t order;
-	char *json;
-};
-
 struct job {
-	const char *config_path, *topic, *letters_path, *alerts_path, *input_path;
+	const char *config_path, *topic, *letters_path, *input_path;
 	enum format format;
 	int64_t at_ms;
 
@@ -36,9 +31,8 @@ struct job {
 	unsigned zones_open;
 	struct replay *replay;
 	struct replay_lines *lines;
-	FILE *letters, *alerts;
-	struct event *events; /* of incidents, until the end: one that was found by the clock may come after later ones */
-	size_t events_count, events_room;
+	FILE *letters;
+	struct replay_events events;
 	int input;
 	struct err err;
 };
@@ -47,10 +41,13 @@ struct job {
 
 static int read_arguments(struct job *job, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},	{"topic", required_argument, NULL, 't'},
-		{"format", required_argument, NULL, 'f'},	{"at", required_argument, NULL, 'a'},
-		{"dead-letters", required_argument, NULL, 'd'}, {"alerts", required_argument, NULL, 'i'},	 {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"topic", required_argument, NULL, 't'},
+						{"format", required_argument, NULL, 'f'},
+						{"at", required_argument, NULL, 'a'},
+						{"dead-letters", required_argument, NULL, 'd'},
+						{"alerts", required_argument, NULL, 'i'},
+						{0}};
 	static const char *const formats[] = {"table", "json", "csv"};
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -58,7 +55,7 @@ static int read_arguments(struct job *job, int argc, char **argv)
 		case 'c': job->config_path = optarg; break;
 		case 't': job->topic = optarg; break;
 		case 'd': job->letters_path = optarg; break;
-		case 'i': job->alerts_path = optarg; break;
+		case 'i': job->events.path = optarg; break;
 		case 'a':
 			if (!feedback_time(str_of(optarg), &job->at_ms))
 				return command_usage(
@@ -153,54 +150,6 @@ static bool keep_letter(void *context, uint64_t line, enum feedback_reason reaso
 	return false;
 }
 
-/* ---- incidents ---- */
-
-static bool keep_event(void *context, const struct watch_alert *alert)
-{
-	struct job *job = context;
-	if (job->events_count == job->events_room) {
-		job->events_room = job->events_room ? 2 * job->events_room : 64;
-		job->events = realloc(job->events, job->events_room * sizeof *job->events);
-		must(job->events != NULL);
-	}
-	char *json = must_alloc(alert->json.len + 2);
-	memcpy(json, alert->json.at, alert->json.len);
-	json[alert->json.len] = '\n';
-	job->events[job->events_count] = (struct event){alert->at_ms, job->events_count, json};
-	job->events_count++;
-	return true;
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct event *x = a, *y = b;
-	if (x->at_ms != y->at_ms)
-		return x->at_ms < y->at_ms ? -1 : 1;
-	return (x->order > y->order) - (x->order < y->order);
-}
-
-static void write_events(struct job *job)
-{
-	if (job->alerts == NULL)
-		return;
-	if (job->events_count)
-		qsort(job->events, job->events_count, sizeof *job->events, by_time);
-	for (size_t i = 0; i < job->events_count; i++)
-		if (fputs(job->events[i].json, job->alerts) == EOF)
-			err_set(&job->err, "%s: %s", job->alerts_path, strerror(errno));
-}
-
-static bool open_alerts(struct job *job)
-{
-	if (job->alerts_path == NULL)
-		return true;
-	bool to_stdout = strcmp(job->alerts_path, "-") == 0;
-	job->alerts = to_stdout ? stdout : fopen(job->alerts_path, "we");
-	if (job->alerts == NULL)
-		err_set(&job->err, "%s: %s", job->alerts_path, strerror(errno));
-	return job->alerts != NULL;
-}
-
 static bool open_files(struct job *job)
 {
 	bool from_stdin = strcmp(job->input_path, "-") == 0;
@@ -213,7 +162,7 @@ static bool open_files(struct job *job)
 		posix_fadvise(job->input, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (job->letters_path && (job->letters = fopen(job->letters_path, "we")) == NULL)
 		err_set(&job->err, "%s: %s", job->letters_path, strerror(errno));
-	return !job->err.set && open_alerts(job);
+	return !job->err.set && replay_events_open(&job->events, &job->err);
 }
 
 static bool create(struct job *job)
@@ -232,13 +181,14 @@ static bool create(struct job *job)
 			  .zones_count = job->zones_open,
 			  .alerts = config->alerts,
 			  .registry = config->registry},
-		.alert = keep_event,
+		.alert = replay_events_keep,
+		.alert_context = &job->events,
 		.at_ms = job->at_ms,
 		.machine_ms = os_wall_ms() + config->intake.max_future_skew_ms,
 	};
 	memcpy(setup.watch.windows.specs, config->windows, sizeof config->windows);
 	setup.watch.windows.count = config->windows_count;
-	setup.watch.alerts.enabled = job->alerts_path != NULL;
+	setup.watch.alerts.enabled = job->events.path != NULL;
 	option_defaults(watch_options, &setup.watch.options, &job->pool);
 	job->replay = replay_create(&setup, keep_letter, job, &job->err);
 	return job->replay != NULL;
@@ -351,8 +301,8 @@ static void print_table(struct job *job)
 static void print_results(struct job *job)
 {
 	char head[REPLAY_TEXT_MAX];
-	write_events(job);
-	if (job->alerts == stdout)
+	replay_events_write(&job->events, &job->err);
+	if (job->events.out == stdout)
 		return;
 	if (job->format == FORMAT_TABLE)
 		print_table(job);
@@ -373,8 +323,8 @@ static void print_summary(const struct job *job)
 		"%" PRIu64 " events: %" PRIu64 " repeats, %" PRIu64 " edits, %" PRIu64 " superseded, %" PRIu64
 		" deletions, %" PRIu64 " without a score, %" PRIu64 " rejected",
 		c->consumed, c->duplicates, c->edits, c->superseded, c->deletions, c->unscored, rejected);
-	if (job->alerts)
-		fprintf(stderr, ", %zu events of incidents", job->events_count);
+	if (job->events.out)
+		fprintf(stderr, ", %zu events of incidents", job->events.count);
 	if (c->left_out)
 		fprintf(stderr, ", %" PRIu64 " dated after --at", c->left_out);
 	fputs("\n", stderr);
@@ -400,11 +350,7 @@ static void release(struct job *job)
 {
 	if (job->letters && fclose(job->letters) != 0)
 		err_set(&job->err, "%s: %s", job->letters_path, strerror(errno));
-	if (job->alerts && job->alerts != stdout && fclose(job->alerts) != 0)
-		err_set(&job->err, "%s: %s", job->alerts_path, strerror(errno));
-	for (size_t i = 0; i < job->events_count; i++)
-		free(job->events[i].json);
-	free(job->events);
+	replay_events_release(&job->events, &job->err);
 	if (job->input > STDIN_FILENO)
 		close(job->input);
 	replay_destroy(job->replay);

@@ -43,6 +43,9 @@ struct pipeline_setup {
 	/* For the demo: what was just written to Redis. On the publisher's thread. NULL: nobody listens. */
 	void (*published)(void *context, const struct publication *, unsigned count);
 	void *published_context;
+	/* Likewise: an event of an incident on its way to Kafka. On the watcher's thread. */
+	void (*told)(void *context, const struct watch_alert *);
+	void *told_context;
 
 	struct zone **zones;              /* private: the first is the default, then one for each of the watch's */
 	unsigned zones_count;

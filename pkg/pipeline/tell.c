@@ -56,6 +56,8 @@ static bool tell_one(struct watcher *w, struct watch_part *part, const struct wa
 			 alert_type_name(a->type), (int)a->touchpoint.len, a->touchpoint.at,
 			 alert_kind_name(a->kind), incident);
 		metrics_add(w->shard, METRIC_ALERTS, a->type, 1);
+		if (w->pipeline->setup.told)
+			w->pipeline->setup.told(w->pipeline->setup.told_context, a);
 		return true;
 	}
 	log_error("an alert of %.*s did not get to Kafka, it is tried again: %s", (int)a->touchpoint.len,

@@ -13,6 +13,7 @@ struct replay {
 	int64_t at_ms, offset;
 	replay_letter *letter;
 	bool (*alert)(void *context, const struct watch_alert *);
+	void *alert_context;
 	int64_t flushed_s; /* with alerts: the second up to which the watch has seen it all */
 	void *context;
 	uint32_t *sorted; /* touchpoints of the watch by name */
@@ -37,6 +38,7 @@ struct replay *replay_create(const struct replay_setup *setup, replay_letter *le
 	r->at_ms = setup->at_ms;
 	r->letter = letter;
 	r->alert = setup->watch.alerts.enabled ? setup->alert : NULL;
+	r->alert_context = setup->alert_context;
 	r->context = context;
 	r->clock = (struct intake_clock){
 		.now_ms = INT64_MIN / 2, /* no floor: far from where a difference could overflow */
@@ -84,7 +86,7 @@ static bool hand_out(struct replay *r)
 {
 	const struct watch_alert *alert;
 	while (r->alert && (alert = watch_alert_next(r->watch)) != NULL)
-		if (!r->alert(r->context, alert))
+		if (!r->alert(r->alert_context, alert))
 			return false;
 	watch_alerts_settle(r->watch);
 	return true;

@@ -42,6 +42,7 @@ struct replay_setup {
 	/* Events of incidents, as they are found; watch.alerts says whether any are. One found by a look at the clock may come up to a minute
 	 * after others of a later time. Its text is borrowed for the call. False stops. */
 	bool (*alert)(void *context, const struct watch_alert *);
+	void *alert_context;
 };
 
 /* Called for each reject, in order. The bytes are borrowed for the call. False stops. */
