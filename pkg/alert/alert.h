@@ -127,6 +127,8 @@ struct alert_event {
 	unsigned parents_count;
 	struct str children[ALERT_CHILDREN_MAX];   /* filled at delivery: firing as well */
 	unsigned children_count;
+	unsigned firing;                   /* children in all, when the list has no room for all of them; else 0 */
+	bool collected;                    /* one message for a parent (touchpoint): so many more of its touchpoints fire */
 	struct str dashboard, runbook;     /* finished URLs; empty: none */
 	struct str summary;                /* read: as it was told; written: made anew by alert_json */
 	bool test;                         /* `corridor alerts test` */
