@@ -7,9 +7,9 @@
  *
  * What a configured URL must not be able to do: redirects are never followed (the answer is 3xx), only http and https are spoken,
  * certificates are verified, proxies of the environment, .netrc and cookies are ignored. Addresses that are not public (private,
- * loopback, link-local, unique-local, carrier NAT, multicast ...) are refused unless the request allows them, judged on the address
- * that is really connected to, so a name that changes its address between check and use gains nothing; a kept connection is
- * judged again before it is used again.
+ * loopback, link-local, unique-local, carrier NAT, multicast ...) are refused unless the request allows them, judged on the
+ * address that is really connected to, so a name that changes its address between check and use gains nothing; a kept connection
+ * is judged again before it is used again.
  *
  * Answer bodies are cut at WEBCLIENT_BODY_MAX. Headers, bodies and paths are never in an error's text: they may hold secrets.
  * Owned by one thread; only webclient_wake() may be called from others.
