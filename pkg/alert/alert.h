@@ -66,6 +66,19 @@ struct alert_budget {
 };
 struct alert_budget alert_budget(const struct alert_options *, double known, double parents_known, bool parent);
 
+/* ---- what a budget means ---- */
+
+/* A rise at one touchpoint and ledger, whose answers come evenly. */
+struct alert_rise {
+	double baseline_rate;       /* 0.15: what is normal */
+	double times;               /* 2: to twice that; above 1 */
+	double responses_per_day;
+	double rise_min;            /* alert_options.rise_min */
+};
+/* Responses from the beginning of the rise until half of such rises have raised an alert of this budget, in days; INFINITY: most
+ * never do, they are learned as normal before they are certain. An estimate: expect.c says how, and how far off it may be. */
+double alert_expected_responses(const struct alert_rise *, double budget_days);
+
 /* ---- the incident ---- */
 
 /* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses
