@@ -1,21 +1,23 @@
 /*
- * expect - how many responses it takes until a rise is told: the detector's own recursion (spike.h) along the mean path.
+ * expect - how many responses it takes until a rise is told: the detector's own recursion (spike.h) along
+ * the mean path.
  *
- * After n responses of a rise from q to p, n p detractors were seen and n q expected. With these in place of chance,
- * each alternative "odds times {1.4, 2.2, 4, 12}" gains per response
+ * After n responses of a rise from q to p, n p detractors were seen and n q expected. With these in place of
+ * chance, each alternative "odds times {1.4, 2.2, 4, 12}" gains per response
  *
- *   p log(P_j / q0) + (1 - p) log((1 - P_j) / (1 - q0)),     q0 = q (C + n p) / (C + n q), at most q exp(2.5 / sqrt C)
+ *   p log(P_j / q0) + (1 - p) log((1 - P_j) / (1 - q0)),   q0 = min(q (C + n p) / (C + n q), q exp(2.5 / sqrt C))
  *
- * where q0 creeps up as the detector wonders whether the baseline is what it had learned, the more so the less that
- * is (C detractors' worth; its memory fades while the rise lasts). To first order that is log(A x responses a day) /
- * KL(p, q), the delay of a Shiryaev-Roberts test (Pollak & Tartakovsky, arXiv 0710.5935); a closed form misses the
- * mixture, q0 and the fading, which are a third of the whole at one response an hour.
+ * where q0 creeps up as the detector wonders whether the baseline is what it had learned, the more so the
+ * less that is (C detractors' worth; its memory fades while the rise lasts). To first order that is log(A x
+ * responses a day) / KL(p, q), the delay of a Shiryaev-Roberts test (Pollak & Tartakovsky, arXiv 0710.5935);
+ * a closed form misses the mixture, q0 and the fading, which are a third of the whole at one response an
+ * hour.
  *
- * Chance helps: the sum begins anew at every response, and the luckiest start counts. HEAD_START is what that is
- * worth, fitted to simulations of the real detector (tests/unit/alert/expect_test.c: medians; rates .05 .15 .3, times
- * 1.5 2 3, one an hour to one a second, budgets of 30 to 280,000 days). Against those, twice and three times are within
- * 30 %, most within 6 %; 1.5 times mostly within 20 %, at worst half or double. Where 40 to 60 % of the simulated
- * rises were never told, it may say a number or never.
+ * Chance helps: the sum begins anew at every response, and the luckiest start counts. HEAD_START is what
+ * that is worth, fitted to simulations of the real detector (tests/unit/alert/expect_test.c: medians; rates
+ * .05 .15 .3, times 1.5 2 3, one an hour to one a second, budgets of 30 to 280,000 days). Against those,
+ * twice and three times are within 30 %, most within 6 %; 1.5 times mostly within 20 %, at worst half or
+ * double. Where 40 to 60 % of the simulated rises were never told, it may say a number or never.
  */
 #include "alert/alert.h"
 

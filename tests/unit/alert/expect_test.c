@@ -1,8 +1,8 @@
 #include "alert_test.h"
 
-/* Simulated with pkg/spike, misfit held at 5 %: medians of 500 rises (180 at one a second), 20 baselines learned for 12 to 180 days,
- * random (Poisson) arrivals. INFINITY: most were never told; where
- * about half were is left out. */
+/* Simulated with pkg/spike, misfit held at 5 %: medians of 500 rises (180 at one a second), 20 baselines
+ * learned for 12 to 180 days, random (Poisson) arrivals. INFINITY: most were never told; where about half
+ * were is left out. */
 static const struct {
 	struct alert_rise rise;
 	double budget_days, responses;
