@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "alert/alert.h"
 #include "base/option.h"
 #include "base/str.h"
 #include "feedback/feedback.h"
@@ -87,6 +88,7 @@ struct config {
 	struct intake_options intake; /* also `touchpoints.max` */
 	struct response_options responses;
 	struct watch_options publish;
+	struct alert_options alerts;
 
 	struct config_source *sources;
 	unsigned sources_count;
@@ -156,6 +158,7 @@ struct config_costs {
 	double response_tables, response_tables_full; /* all lanes: at the assumed rate, at responses.max */
 	double responses_rate; /* responses a second that the tables have room for, for the whole horizon */
 	double windows; /* watch, one ledger a touchpoint */
+	double detectors; /* watch, those of all ledgers that sources have */
 	double kafka_queues; /* librdkafka's, when we fall behind */
 	double intake_rss, watch_rss, rss; /* 0 for a role that is not here */
 	double redis_hashes, redis_series, redis_checkpoint, redis;
@@ -165,5 +168,12 @@ struct config_costs {
 };
 struct config_costs config_costs(const struct config *, const struct config_load_assumed *);
 void config_print_costs(const struct config *, const struct config_load_assumed *, FILE *);
+
+/* ---- what the settings of alerts mean ---- */
+
+/* Kinds that sources have, at least 1: so many detectors has a touchpoint. */
+unsigned config_ledgers_read(const struct config *);
+/* How often each touchpoint may be falsely alerted of, and how soon a rise is told at a few traffic levels. */
+void config_print_alerts(const struct config *, const struct config_load_assumed *, FILE *);
 
 #endif

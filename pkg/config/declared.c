@@ -59,10 +59,22 @@ static void add_zones(struct config *config, struct config_report *report)
 	}
 }
 
+static void check_runbooks(const struct config *config, struct config_report *report)
+{
+	for (unsigned i = 0; i < config->declared_count; i++) {
+		const struct config_touchpoint *t = &config->declared[i];
+		struct err err = {0};
+		if (t->is.runbook != NULL && !alert_check_link(str_of(t->is.runbook), &err))
+			config_report_add(report, t->is.line, "runbook of touchpoint %.60s %s", t->is.name,
+					  err.text);
+	}
+}
+
 void config_check_declared(struct config *config, struct config_report *report)
 {
 	make_registry(config, report);
 	add_zones(config, report);
+	check_runbooks(config, report);
 	if (registry_names(config->registry) > config->intake.touchpoints_max)
 		config_report_add(
 			report, config_line(config, "touchpoints.max"),

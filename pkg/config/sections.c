@@ -90,6 +90,9 @@ const struct section config_sections[] = {
 	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints: where customers are asked."},
 	{"responses", response_options, AT(responses),
 	 "The table of known responses, which recognises repeats, edits and deletions."},
+	{"alerts", alert_options, AT(alerts),
+	 "Alerts: how often they may be false, and what they look for. `corridor check` says what that "
+	 "means."},
 	{"publish", watch_options, AT(publish),
 	 "What publishing may cost, and what a restart has to read again."},
 	{"http", http_options, AT(http), "The HTTP server for monitoring."},

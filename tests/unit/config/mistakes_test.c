@@ -64,7 +64,16 @@ static const struct row {
 	{SOURCE_LINE "responses: {horizon: 30d}\nkafka: {retention: 31d}\n", ""},
 	{SOURCE_LINE "touchpoints:\n  zones:\n    berlin: Europe/Berlin\n    moon: Luna/Tranquility\n",
 	 "5: touchpoints.zones: ..."},
+	/* alerts */
+	{SOURCE_LINE "alerts:\n  pages_per_week: few\n  page_evry: 1d\n",
+	 "3: alerts.pages_per_week must be a number from 0 to ...\n"
+	 "4: unknown key alerts.page_evry; did you mean 'page_every'?\n"},
+	{SOURCE_LINE "alerts:\n  dashboard: dash.example.com\n  runbook: 'https://w/{what}'\n",
+	 "3: alerts.dashboard must be a URL that begins with http:// or https://, not 'dash.example.com'\n"
+	 "4: alerts.runbook must have no braces but ..."},
 	/* declared touchpoints */
+	{SOURCE_LINE "touchpoints:\n  declared:\n    till: {runbook: wiki}\n",
+	 "4: runbook of touchpoint till must be a URL ..."},
 	{SOURCE_LINE "touchpoints:\n  declared:\n    till: {parent: shop}\n    shop:\n    all: {}\n", ""},
 	{SOURCE_LINE "touchpoints: {declared: [a]}\n",
 	 "2: touchpoints.declared must be a map: `NAME: {label: ..., parent: ...}` for each\n"},
