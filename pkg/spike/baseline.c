@@ -67,6 +67,17 @@ static void learn_profile(struct spike *s, const struct hour_summary *hour)
 	}
 }
 
+/* How far the hour fell from what was expected, squared, beyond what chance does. Hours that are known well count below
+ * expectation only, twice: what lies above may be a spike, and is left out of learning when it is high. */
+static double residual(const struct spike *s, const struct hour_summary *hour)
+{
+	double e = hour->e, miss = hour->k - e, most = 16 * (e + s->misfit2 * e * e);
+	double square = smaller(miss * miss, most), noise = e * (1 - e / hour->n);
+	if (e < WELL_KNOWN)
+		return square - noise;
+	return (miss < 0 ? 2 * square : 0) - noise;
+}
+
 /* Under the factors that the hour had. */
 static void learn_hour(struct spike *s, const struct spike_terms *terms)
 {
@@ -77,12 +88,11 @@ static void learn_hour(struct spike *s, const struct spike_terms *terms)
 		return;
 	struct hour_summary hour = {.n = s->hour_n, .k = s->hour_k, .hour = s->hour, .weekend = s->weekend};
 	if (PRIOR + s->s >= READY) {
-		double e = s->hour_e, miss = hour.k - e;
-		double most = 16 * (e + s->misfit2 * e * e);
+		double e = s->hour_e;
 		hour.e = e;
 		hour.without_hour = e * (double)s->week / s->season;
 		hour.without_week = e / (double)s->week;
-		hour.residual = smaller(miss * miss, most) - e * (1 - e / hour.n);
+		hour.residual = residual(s, &hour);
 		learn_profile(s, &hour);
 		s->residual = (float)((double)s->residual * two_months + hour.residual);
 		s->expected2 = (float)((double)s->expected2 * two_months + e * e);
