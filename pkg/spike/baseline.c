@@ -67,24 +67,18 @@ static void learn_profile(struct spike *s, const struct hour_summary *hour)
 	}
 }
 
-/* How far the hour fell from what was expected, squared, beyond what chance does. Hours that are known well count below
- * expectation only, twice: what lies above may be a spike, and is left out of learning when it is high. */
+/* How far the hour fell from what was expected, squared, beyond what chance does. */
 static double residual(const struct spike *s, const struct hour_summary *hour)
 {
 	double e = hour->e, miss = hour->k - e, most = 16 * (e + s->misfit2 * e * e);
-	double square = smaller(miss * miss, most), noise = e * (1 - e / hour->n);
-	if (e < WELL_KNOWN)
-		return square - noise;
-	return (miss < 0 ? 2 * square : 0) - noise;
+	return smaller(miss * miss, most) - e * (1 - e / hour->n);
 }
 
 /* Under the factors that the hour had. */
 static void learn_hour(struct spike *s, const struct spike_terms *terms)
 {
 	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
-	bool clean = !s->tainted && !s->severity &&
-		     spike_evidence_sum(s) < QUIET * spike_baseline_threshold(s, terms);
-	if (!clean || s->hour_n == 0)
+	if (s->tainted || s->severity || s->hour_n == 0)
 		return;
 	struct hour_summary hour = {.n = s->hour_n, .k = s->hour_k, .hour = s->hour, .weekend = s->weekend};
 	if (PRIOR + s->s >= READY) {
@@ -93,7 +87,8 @@ static void learn_hour(struct spike *s, const struct spike_terms *terms)
 		hour.without_hour = e * (double)s->week / s->season;
 		hour.without_week = e / (double)s->week;
 		hour.residual = residual(s, &hour);
-		learn_profile(s, &hour);
+		if (spike_evidence_sum(s) < QUIET * spike_baseline_threshold(s, terms))
+			learn_profile(s, &hour);
 		s->residual = (float)((double)s->residual * two_months + hour.residual);
 		s->expected2 = (float)((double)s->expected2 * two_months + e * e);
 	}
