@@ -67,23 +67,28 @@ static void learn_profile(struct spike *s, const struct hour_summary *hour)
 	}
 }
 
+/* How far the hour fell from what was expected, squared, beyond what chance does. */
+static double residual(const struct spike *s, const struct hour_summary *hour)
+{
+	double e = hour->e, miss = hour->k - e, most = 16 * (e + s->misfit2 * e * e);
+	return smaller(miss * miss, most) - e * (1 - e / hour->n);
+}
+
 /* Under the factors that the hour had. */
 static void learn_hour(struct spike *s, const struct spike_terms *terms)
 {
 	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
-	bool clean = !s->tainted && !s->severity &&
-		     spike_evidence_sum(s) < QUIET * spike_baseline_threshold(s, terms);
-	if (!clean || s->hour_n == 0)
+	if (s->tainted || s->severity || s->hour_n == 0)
 		return;
 	struct hour_summary hour = {.n = s->hour_n, .k = s->hour_k, .hour = s->hour, .weekend = s->weekend};
 	if (PRIOR + s->s >= READY) {
-		double e = s->hour_e, miss = hour.k - e;
-		double most = 16 * (e + s->misfit2 * e * e);
+		double e = s->hour_e;
 		hour.e = e;
 		hour.without_hour = e * (double)s->week / s->season;
 		hour.without_week = e / (double)s->week;
-		hour.residual = smaller(miss * miss, most) - e * (1 - e / hour.n);
-		learn_profile(s, &hour);
+		hour.residual = residual(s, &hour);
+		if (spike_evidence_sum(s) < QUIET * spike_baseline_threshold(s, terms))
+			learn_profile(s, &hour);
 		s->residual = (float)((double)s->residual * two_months + hour.residual);
 		s->expected2 = (float)((double)s->expected2 * two_months + e * e);
 	}

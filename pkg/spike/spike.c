@@ -118,8 +118,9 @@ static void evidence_add(struct spike *s, struct spike_batch batch, double days)
 	}
 }
 
-/* What came since the last renewal holds no sign of a change, or is too much to be set aside. */
-static void commit(struct spike *s)
+/* What came since the last renewal holds no sign of a change, or is too much to be set aside. The baseline is
+ * worked out anew at every 16th commit, which a cold start can bear if a commit is a response or two. */
+static void commit(struct spike *s, int64_t batch_n)
 {
 	bool renewed = s->n[0] == 0;
 	if (!renewed && !(s->pending_s > ABSORB * s->c + 1))
@@ -127,7 +128,7 @@ static void commit(struct spike *s)
 	spike_baseline_learn(s, s->pending_s, s->pending_e);
 	s->pending_s = 0;
 	s->pending_e = 0;
-	if (++s->commits % 16 == 0 || !renewed)
+	if (++s->commits % 16 == 0 || !renewed || batch_n > 1)
 		spike_baseline_refresh(s);
 }
 
@@ -167,6 +168,6 @@ bool spike_step(struct spike *s, const struct spike_terms *terms, const struct s
 	if (spike_evidence_sum(s) >= spike_baseline_threshold(s, terms) &&
 	    spike_incident_begin(s, terms, moment, out))
 		return true;
-	commit(s);
+	commit(s, batch.n);
 	return false;
 }

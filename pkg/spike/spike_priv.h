@@ -29,7 +29,7 @@
 #define MISFIT2       0.0025
 #define MISFIT2_MAX   0.09
 #define MISFIT_WORTH  5e5      /* squared expected detractors that the group's misfit is worth */
-#define QUIET         0.1      /* learn the profile only from hours whose evidence stayed below A/10 ... */
+#define QUIET         0.1      /* learn the profile only from hours at whose end the evidence is below A/10 ... */
 #define READY         30.0     /* ... once the level is worth 30 detractors */
 #define RATE_LOW      1e-4
 #define RATE_HIGH     0.95

@@ -1,0 +1,126 @@
+/* Spikes on a learned baseline, each from a state of its own: what is notified, how soon, and how true it is. */
+#include <stdlib.h>
+
+#include "sim.h"
+
+#define A_DAYS 30
+
+struct tally_of_incidents {
+	unsigned spikes, found, raised, false_resolves, resolved, covered, covered_onset;
+	double detect[20000], resolve[20000], onset[20000];
+};
+static struct tally_of_incidents t;
+
+static struct spike_group group;
+static const struct spike_terms terms = {.ticket_days = A_DAYS, .page_days = A_DAYS, .group = &group};
+
+struct case_of {
+	double gap_ms, rise;
+	unsigned spikes, length; /* responses */
+};
+
+static bool one(struct spike *s, struct dice *d, int64_t *now, const struct case_of *c, double rate,
+		struct spike_event *event)
+{
+	*now += (int64_t)dice_wait(d, c->gap_ms);
+	struct spike_moment moment = moment_at(*now);
+	return spike_step(s, &terms, &moment, (struct spike_batch){1, dice_unit(d) < rate}, event);
+}
+
+/* The spike goes on for c->length responses, or until it is found and 400 more; then all is well for as long as it takes. */
+static void spike_once(struct spike s, struct dice *d, int64_t now, const struct case_of *c)
+{
+	struct spike_event event;
+	double p0 = 0.15, p1 = p0 * c->rise;
+	int64_t began = now, ended;
+	bool found = false;
+	for (unsigned n = 1, after = 0; n <= c->length && after < 400; n++, after += found) {
+		if (!one(&s, d, &now, c, p1, &event))
+			continue;
+		if (event.kind == SPIKE_RAISED) {
+			t.raised++;
+			if (!found) {
+				t.detect[t.found] = (double)(now - began) / c->gap_ms;
+				t.onset[t.found++] = fabs((double)(event.onset_ms - began)) / c->gap_ms;
+				t.covered += event.interval.low <= p1 && p1 <= event.interval.high;
+			}
+			found = true;
+		} else {
+			t.false_resolves++;
+		}
+	}
+	t.spikes++;
+	ended = now;
+	for (unsigned n = 0; n < 20000 && s.severity; n++)
+		if (one(&s, d, &now, c, p0, &event))
+			t.resolve[t.resolved++] = (double)(now - ended) / c->gap_ms;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof *values, by_value);
+	return count ? values[count / 2] : NAN;
+}
+
+static double mean(const double *values, unsigned count)
+{
+	double sum = 0;
+	for (unsigned i = 0; i < count; i++)
+		sum += values[i];
+	return sum / count;
+}
+
+static void run(const struct case_of *c, uint64_t seed)
+{
+	struct dice d = {seed};
+	t = (struct tally_of_incidents){0};
+	for (unsigned place = 0; t.spikes < c->spikes; place++) {
+		struct spike_moment start = moment_at(0);
+		struct spike_event event;
+		struct spike s;
+		int64_t now = 0;
+		spike_group_init(&group, 0.15, 0);
+		spike_init(&s, &terms, &start);
+		for (int i = 0; i < 5000; i++)
+			one(&s, &d, &now, c, 0.15, &event);
+		for (int i = 0; i < 25 && t.spikes < c->spikes; i++) {
+			for (int n = 0; n < 100 || s.severity; n++)
+				one(&s, &d, &now, c, 0.15, &event);
+			spike_once(s, &d, now, c);
+		}
+	}
+}
+
+void incidents(double scale)
+{
+	static const double gaps[] = {60000, 1000}, rises[] = {1.5, 2, 3};
+	for (unsigned g = 0; g < 2; g++) {
+		for (unsigned r = 0; r < 3; r++) {
+			struct case_of c = {gaps[g], rises[r], (unsigned)fmin(20000, 1000 * scale), 20000};
+			run(&c, 4242 + 10 * g + r);
+			double per = (double)t.raised / t.found, detect = median(t.detect, t.found);
+			double resolve = median(t.resolve, t.resolved);
+			double covered = (double)t.covered / t.found, slack = 3 / sqrt(t.found);
+			remark("%s, %.1fx: %u of %u found, after %.0f responses (mean %.0f), resolved after "
+			       "%.0f: %.2f; "
+			       "onset error %.0f",
+			       g ? "1/s" : "1/min", rises[r], t.found, t.spikes, detect,
+			       mean(t.detect, t.found), resolve, resolve / detect, median(t.onset, t.found));
+			report(per <= (r ? 1.002 : 1.05) + slack / 3,
+			       "%s, %.1fx: %.4f notifications per incident, %u false resolves",
+			       g ? "1/s" : "1/min", rises[r], per, t.false_resolves);
+			report(covered >= 0.86 - slack / 3, "%s, %.1fx: interval at the alarm covers %.1f %%",
+			       g ? "1/s" : "1/min", rises[r], 100 * covered);
+			if (r == 1)
+				report(resolve / detect <= 3,
+				       "%s, %.1fx: time to resolve over time to detect %.2f",
+				       g ? "1/s" : "1/min", rises[r], resolve / detect);
+		}
+	}
+}
