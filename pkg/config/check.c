@@ -290,20 +290,6 @@ static void check_addresses(const struct config *config, struct config_report *r
 			"kafka.prefix begins the names of topics: it must be 1 to 200 of a-z A-Z 0-9 . _ -");
 }
 
-static void check_links(const struct config *config, struct config_report *report)
-{
-	const struct {
-		const char *key, *link;
-	} links[] = {{"alerts.dashboard", config->alerts.dashboard},
-		     {"alerts.runbook", config->alerts.runbook}};
-	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-		struct err err = {0};
-		if (links[i].link != NULL && !alert_check_link(str_of(links[i].link), &err))
-			config_report_add(report, config_line(config, links[i].key), "%s %s", links[i].key,
-					  err.text);
-	}
-}
-
 static void read_id_key(struct config *config, struct config_report *report)
 {
 	char secret[4096];
@@ -345,6 +331,7 @@ void config_check(struct config *config, enum config_use use, struct config_repo
 	config_check_declared(config, report);
 	check_sources(config, use, report);
 	check_addresses(config, report);
-	check_links(config, report);
+	config_check_links(config, report);
+	config_check_sinks(config, use, report);
 	read_id_key(config, report);
 }

@@ -2,8 +2,8 @@
  * config - the configuration file: read whole, checked whole, every mistake named with its line.
  *
  * The file is YAML. Its keys are the rows that modules export (base/option.h), put under a name each by one table in sections.c;
- * this module knows rows and where they go, not what they mean. What is no row: `sources` (a list of rows), `zones` and
- * `declared` of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or
+ * this module knows rows and where they go, not what they mean. What is no row: `sources` and `sinks` (lists of rows), `zones`
+ * and `declared` of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or
  * ${NAME:-default} from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
  *
  * A configuration is read once and never changes; a reload reads another one and compares (config_changes).
@@ -24,6 +24,7 @@
 #include "log/log.h"
 #include "registry/registry.h"
 #include "response/response.h"
+#include "sink/sink.h"
 #include "store/store.h"
 #include "watch/watch.h"
 #include "window/window.h"
@@ -96,6 +97,8 @@ struct config {
 	unsigned zones_count;
 	struct config_touchpoint *declared; /* in the customer's order */
 	unsigned declared_count;
+	struct sink_options *sinks;
+	unsigned sinks_count;
 
 	/* Worked out from the above. */
 	bool intake_here, watch_here; /* the roles */
@@ -110,6 +113,7 @@ struct config {
 
 	/* Private. */
 	const char *window_names[WINDOWS_MAX + 1];
+	unsigned *sink_lines;
 	struct config_places *places;
 	struct option_pool pool;
 };

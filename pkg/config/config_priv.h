@@ -15,6 +15,7 @@ struct section {
 extern const struct section config_sections[]; /* of struct config; ended by rows NULL */
 extern const struct section source_sections[]; /* of struct config_source */
 extern const struct section touchpoint_sections[]; /* of struct config_touchpoint */
+extern const struct section sink_sections[]; /* of struct sink_options */
 extern const char *const config_ledgers[]; /* enum ledger's names */
 
 #define KEY_BYTES 128
@@ -64,12 +65,15 @@ const char *document_key(struct loader *, const yaml_node_pair_t *, size_t max, 
 bool document_first(struct loader *, const yaml_node_t *mapping, const yaml_node_pair_t *, const char *path);
 
 void list_sources(struct loader *, const yaml_node_t *);
+void list_sinks(struct loader *, const yaml_node_t *);
 void list_zones(struct loader *, const yaml_node_t *);
 void list_declared(struct loader *, const yaml_node_t *);
 
 void config_check(struct config *, enum config_use, struct config_report *); /* fills in what is derived */
 /* Makes the registry, and adds the zones of declared touchpoints to those of all. */
 void config_check_declared(struct config *, struct config_report *);
+void config_check_links(const struct config *, struct config_report *);
+void config_check_sinks(struct config *, enum config_use, struct config_report *);
 void config_check_zone(const char *name, unsigned line, const char *key, struct config_report *);
 
 #endif

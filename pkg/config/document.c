@@ -14,6 +14,7 @@ static const struct special {
 	const char *key;
 	void (*read)(struct loader *, const yaml_node_t *);
 } specials[] = {{"sources", list_sources},
+		{"sinks", list_sinks},
 		{"touchpoints.zones", list_zones},
 		{"touchpoints.declared", list_declared},
 		{0}};

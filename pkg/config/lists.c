@@ -1,5 +1,5 @@
 /*
- * lists - what is no row, since the user says how many there are: sources, zones and declared touchpoints.
+ * lists - what is no row, since the user says how many there are: sources, sinks, zones and declared touchpoints.
  */
 #include "config/config_priv.h"
 
@@ -33,6 +33,40 @@ void list_sources(struct loader *loader, const yaml_node_t *node)
 	config->sources = option_pool_take(&config->pool, (size_t)(end - item) * sizeof *config->sources);
 	for (; item < end; item++)
 		read_source(loader, yaml_document_get_node(loader->yaml, *item));
+}
+
+/* ---- sinks ---- */
+
+static void read_sink(struct loader *loader, const yaml_node_t *node)
+{
+	struct config *config = loader->config;
+	struct sink_options *sink = &config->sinks[config->sinks_count];
+	struct scope scope = {sink_sections, sink, " of a sink", false};
+	if (node->type != YAML_MAPPING_NODE) {
+		config_report_add(
+			loader->report, node_line(node),
+			"a sink must be a map with a name and a type: `- {name: NAME, type: slack}`");
+		return;
+	}
+	option_defaults(sink_option_rows, sink, &config->pool);
+	config->sink_lines[config->sinks_count++] = node_line(node);
+	document_map(loader, &scope, "", node);
+}
+
+void list_sinks(struct loader *loader, const yaml_node_t *node)
+{
+	struct config *config = loader->config;
+	if (node->type != YAML_SEQUENCE_NODE) {
+		config_report_add(loader->report, node_line(node),
+				  "sinks must be a list: `- {name: NAME, type: slack}` for each");
+		return;
+	}
+	yaml_node_item_t *item = node->data.sequence.items.start, *end = node->data.sequence.items.top;
+	config->sinks = option_pool_take(&config->pool, (size_t)(end - item) * sizeof *config->sinks);
+	config->sink_lines =
+		option_pool_take(&config->pool, (size_t)(end - item) * sizeof *config->sink_lines);
+	for (; item < end; item++)
+		read_sink(loader, yaml_document_get_node(loader->yaml, *item));
 }
 
 /* ---- touchpoints ---- */

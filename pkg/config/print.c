@@ -109,10 +109,22 @@ static void print_sources(FILE *out)
 	}
 }
 
+static void print_sinks(FILE *out)
+{
+	fputs("\n# Who is told of alerts: one item a receiver.\n"
+	      "sinks: []\n"
+	      "#  - name: team-chat\n",
+	      out);
+	for (const struct option_row *row = sink_option_rows; row->key != NULL; row++)
+		if (strcmp(row->key, "name") != 0)
+			print_row(row, "#    ", out);
+}
+
 void config_print_defaults(FILE *out)
 {
 	fputs(head, out);
 	for (const struct section *s = config_sections; s->rows != NULL; s++)
 		print_section(s, out);
 	print_sources(out);
+	print_sinks(out);
 }

@@ -97,6 +97,27 @@ static void compare_sources(const struct config *was, const struct config *is, s
 			    is->sources[i].topic);
 }
 
+static const struct sink_options *sink_of(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->sinks_count; i++)
+		if (strcmp(config->sinks[i].name, name) == 0)
+			return &config->sinks[i];
+	return NULL;
+}
+
+static void compare_sinks(const struct config *was, const struct config *is, struct config_changes *changes)
+{
+	for (unsigned i = 0; i < was->sinks_count; i++) {
+		const struct sink_options *other = sink_of(is, was->sinks[i].name);
+		if (other == NULL || !same_rows(sink_sections, &was->sinks[i], other))
+			add(changes, false, "the sink %s is %s; this needs a restart", was->sinks[i].name,
+			    other == NULL ? "gone" : "another");
+	}
+	for (unsigned i = 0; i < is->sinks_count; i++)
+		if (sink_of(was, is->sinks[i].name) == NULL)
+			add(changes, false, "the sink %s is new; this needs a restart", is->sinks[i].name);
+}
+
 static const char *zone_of(const struct config *config, const char *touchpoint)
 {
 	for (unsigned i = 0; i < config->zones_count; i++)
@@ -141,6 +162,7 @@ void config_compare(const struct config *running, const struct config *fresh, st
 		}
 	compare_properties(&running->kafka, &fresh->kafka, changes);
 	compare_sources(running, fresh, changes);
+	compare_sinks(running, fresh, changes);
 	compare_zones(running, fresh, changes);
 	compare_declared(running, fresh, changes);
 }

@@ -78,6 +78,8 @@ const struct section touchpoint_sections[] = {
 	{"", zone_option, 0, NULL},
 	{0}};
 
+const struct section sink_sections[] = {{"", sink_option_rows, 0, NULL}, {0}};
+
 #define AT(member) offsetof(struct config, member)
 
 const struct section config_sections[] = {

@@ -126,6 +126,33 @@ static void touchpoints_are_declared_in_the_customers_order(void **state)
 	config_destroy(config);
 }
 
+static void alerts_have_receivers(void **state)
+{
+	(void)state;
+	struct config *config =
+		must_read(SOURCE_LINE
+			  "alerts: {pages_per_week: 0.5, ticket_every: 30d, rise_min: 0.2}\n"
+			  "sinks:\n"
+			  "  - {name: am, type: alertmanager, url: 'https://am.example.com'}\n"
+			  "  - {name: am2, type: alertmanager, url: 'https://b.example.com', severity: page,"
+			  "     kinds: [silence]}\n");
+	assert_true(config->alerts.enabled && config->alerts.pages_per_week == 0.5);
+	assert_int_equal(config->alerts.ticket_every_ms, 30 * 86400000LL);
+	assert_int_equal(config->sinks_count, 2);
+	assert_string_equal(config->sinks[1].name, "am2");
+	assert_int_equal(config->sinks[1].type, SINK_ALERTMANAGER);
+	assert_int_equal(config->sinks[0].severity, ALERT_TICKET);
+	assert_int_equal(config->sinks[1].severity, ALERT_PAGE);
+	assert_int_equal(config->sinks[1].kinds.count, 1);
+	config_destroy(config);
+	/* the secrets of a configuration that is only replayed are nobody's business */
+	struct config_report report = {0};
+	config = config_read(STR("sinks: [{name: pd, type: pagerduty, secret_file: /nowhere/key}]\n"),
+			     CONFIG_FOR_REPLAY, &report);
+	assert_non_null(config);
+	config_destroy(config);
+}
+
 static void names_of_ledgers_and_fields_are_those_of_feedback(void **state)
 {
 	(void)state;
@@ -299,6 +326,7 @@ int main(void)
 		cmocka_unit_test(an_almost_empty_file_gives_the_defaults),
 		cmocka_unit_test(all_forms_of_values_arrive),
 		cmocka_unit_test(touchpoints_are_declared_in_the_customers_order),
+		cmocka_unit_test(alerts_have_receivers),
 		cmocka_unit_test(names_of_ledgers_and_fields_are_those_of_feedback),
 		cmocka_unit_test(the_environment_is_put_in),
 		cmocka_unit_test(the_printed_file_is_read_back_as_the_defaults),

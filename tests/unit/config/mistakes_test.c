@@ -71,6 +71,20 @@ static const struct row {
 	{SOURCE_LINE "alerts:\n  dashboard: dash.example.com\n  runbook: 'https://w/{what}'\n",
 	 "3: alerts.dashboard must be a URL that begins with http:// or https://, not 'dash.example.com'\n"
 	 "4: alerts.runbook must have no braces but ..."},
+	{SOURCE_LINE "sinks: pager\n", "2: sinks must be a list: `- {name: NAME, type: slack}` for each\n"},
+	{SOURCE_LINE "sinks:\n  - pager\n",
+	 "3: a sink must be a map with a name and a type: `- {name: NAME, type: slack}`\n"},
+	{SOURCE_LINE
+	 "sinks:\n  - {name: a, type: alertmanager, url: 'https://am.example.com', sevrity: page}\n",
+	 "3: unknown key sevrity of a sink; did you mean 'severity'?\n"},
+	{SOURCE_LINE
+	 "sinks:\n  - {name: a, type: fax}\n  - {type: alertmanager, url: 'https://am.example.com'}\n",
+	 "3: type of a sink must be alertmanager, ...\n3: sink a: url: ...\n4: sink: name: every "
+	 "sink needs one\n"},
+	{SOURCE_LINE "sinks:\n"
+		     "  - {name: a, type: alertmanager, url: 'https://am.example.com'}\n"
+		     "  - {name: a, type: alertmanager, url: 'https://am2.example.com'}\n",
+	 "4: two sinks have the name a, first in line 3\n"},
 	/* declared touchpoints */
 	{SOURCE_LINE "touchpoints:\n  declared:\n    till: {runbook: wiki}\n",
 	 "4: runbook of touchpoint till must be a URL ..."},
