@@ -28,8 +28,10 @@ static int check(const char *path, const struct config_load_assumed *assumed, in
 	config_report_release(&report);
 	printf("%s: no mistakes\n\n", path);
 	struct err err = {0};
-	if (live == 0)
+	if (live == 0) {
 		config_print_costs(config, assumed, stdout);
+		config_print_alerts(config, assumed, stdout);
+	}
 	bool fine = live == 0 || check_live(config, live, &err);
 	config_destroy(config);
 	return fine ? EXIT_FINE : command_failed(&command_check, &err);

@@ -2,10 +2,10 @@
  * alert - an incident and its life, and what is told of it.
  *
  * Something is wrong at a touchpoint: the detector (spike) says that it began and that it is over; this module makes one incident
- * of that, with an id that whoever reads the same log finds again, and events that are numbered per touchpoint and ledger: raised,
- * updated (severity up; a better estimate each time the responses since the onset have doubled), resolved, and reopened when it
- * fires again within 24 h of its end. Pure: log time in, events out. Quiet hours, mutes and acknowledgements are not known here:
- * they act on delivery only (desk).
+ * of that, with an id that whoever reads the same log finds again, and events that are numbered per touchpoint and ledger:
+ * raised, updated (severity up; a better estimate each time the responses since the onset have doubled), resolved, and reopened
+ * when it fires again within 24 h of its end. Pure: log time in, events out. Quiet hours, mutes and acknowledgements are not
+ * known here: they act on delivery only (desk).
  *
  * An event as JSON is a public contract, version 1: deploy/schema/alert.json. It holds no raw text of customers.
  */
@@ -57,24 +57,38 @@ NODISCARD bool alert_check_link(struct str, struct err *);
 /* The finished URL, NUL-terminated; 0: max is too small. */
 size_t alert_link(char *out, size_t max, struct str link, struct str touchpoint, enum ledger);
 
-/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly over
- * the `known` detectors (parents not among them); once there are parents, a fifth is kept for theirs and split likewise. Even is
- * optimal when cost goes with affected responses. No budget at all (0 a week) is INFINITY: never. What is evidence enough for a page
- * is enough for a ticket: ticket_days <= page_days. */
+/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly
+ * over the `known` detectors (parents not among them); once there are parents, a fifth is kept for theirs and split likewise.
+ * Even is optimal when cost goes with affected responses. No budget at all (0 a week) is INFINITY: never. What is evidence enough
+ * for a page is enough for a ticket: ticket_days <= page_days. */
 struct alert_budget {
 	double ticket_days, page_days;
 };
 struct alert_budget alert_budget(const struct alert_options *, double known, double parents_known, bool parent);
 
+/* ---- what a budget means ---- */
+
+/* A rise at one touchpoint and ledger, whose answers come evenly. */
+struct alert_rise {
+	double baseline_rate;       /* 0.15: what is normal */
+	double times;               /* 2: to twice that; above 1 */
+	double responses_per_day;
+	double rise_min;            /* alert_options.rise_min */
+};
+/* Responses from the beginning of the rise until half of such rises have raised an alert of this budget, in days; INFINITY: most
+ * never do, they are learned as normal before they are certain. An estimate: expect.c says how, and how far off it may be. */
+double alert_expected_responses(const struct alert_rise *, double budget_days);
+
 /* ---- the incident ---- */
 
-/* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses a
- * day; of a suspected source: its touchpoints that fire. */
+/* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses
+ * a day; of a suspected source: its touchpoints that fire. */
 struct alert_figures {
 	double baseline_rate, rate, rate_low, rate_high;   /* rate since onset, the interval holds at alarm time */
 	double evidence_days;                              /* evidence this strong comes by chance once in so many days */
 	double nps_before, nps_now;
-	/* Since onset (promoters of a promoter_rise); of silence: expected, missing; of a suspected source: active touchpoints, firing. */
+	/* Since onset (promoters of a promoter_rise); of silence: expected, missing; of a suspected source: active touchpoints,
+	 * firing. */
 	int64_t responses, detractors;
 	int64_t onset_ms;
 };
@@ -106,8 +120,8 @@ struct alert_step {
 	uint64_t incident;
 	int64_t raised_ms;
 };
-/* Silent: true is never said of it; what fires again after a silent one is `raised`, since nobody knows of it, under the same id. One
- * that is open already is updated. */
+/* Silent: true is never said of it; what fires again after a silent one is `raised`, since nobody knows of it, under the same id.
+ * One that is open already is updated. */
 bool alert_raise(struct alert_incident *, const struct alert_place *, enum alert_severity, const struct alert_figures *,
 		 bool silent, struct alert_step *);
 /* At every step of an open incident: true when its severity rose or its estimate became much better. Severity never falls. */
@@ -152,12 +166,12 @@ struct alert_event {
  * seconds. At most ALERT_SUMMARY_MAX bytes, NUL-terminated, UTF-8 whatever the texts are: a long label is cut between characters,
  * control characters become spaces. */
 size_t alert_summary(char out[ALERT_SUMMARY_MAX + 1], const struct alert_event *, int64_t utc_offset_s);
-/* One object without a newline, NUL-terminated. dims, themes and verbatims are empty lists until they are known. When space is short
- * children are left out (`firing` still counts them), then parents. 0: max is too small even so; ALERT_JSON_MAX always does for
- * touchpoints' names and links of usual length. */
+/* One object without a newline, NUL-terminated. dims, themes and verbatims are empty lists until they are known. When space is
+ * short children are left out (`firing` still counts them), then parents. 0: max is too small even so; ALERT_JSON_MAX always does
+ * for touchpoints' names and links of usual length. */
 size_t alert_json(char *out, size_t max, const struct alert_event *, int64_t utc_offset_s);
-/* Reads what alert_json wrote, any later version's too as far as we know it; text is copied to the pool. False: it is none, or of a
- * kind, type, severity or ledger that is not known here. */
+/* Reads what alert_json wrote, any later version's too as far as we know it; text is copied to the pool. False: it is none, or of
+ * a kind, type, severity or ledger that is not known here. */
 bool alert_read(struct alert_event *, struct str json, struct option_pool *);
 
 #endif

@@ -11,6 +11,9 @@ struct alert_words {
 };
 const struct alert_words *alert_words(enum alert_kind, enum ledger);
 
+/* Its children in all: `firing`, but no fewer than are listed. */
+unsigned alert_firing(const struct alert_event *);
+
 /* The valid UTF-8 character at text.at[i]: its bytes; 0: there is none. */
 size_t alert_character(struct str text, size_t i);
 

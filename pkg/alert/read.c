@@ -1,6 +1,6 @@
 /*
- * read - an event out of JSON, as alert_json or a later version wrote it. Members that are not known are passed over, values that
- * can't be make it none.
+ * read - an event out of JSON, as alert_json or a later version wrote it. Members that are not known are
+ * passed over, values that can't be make it none.
  */
 #include "alert/alert_priv.h"
 
@@ -9,7 +9,8 @@
 #include "base/must.h"
 #include "json/json.h"
 
-/* Times up to the year 33658: what is beyond was not written by a clock, and its arithmetic would overflow. */
+/* Times up to the year 33658: what is beyond was not written by a clock, and its arithmetic would overflow.
+ * */
 #define TIME_MAX_MS ((int64_t)1000000000000000)
 
 static const struct alert_words survey_words[] = {{"responses", "detractors", "nps_before", "nps_now"},

@@ -1,6 +1,6 @@
 /*
- * summary - one plain sentence per event. What was measured comes first into a tail of bounded length, then the label gets the
- * room that is left.
+ * summary - one plain sentence per event. What was measured comes first into a tail of bounded length, then
+ * the label gets the room that is left.
  */
 #include "alert/alert_priv.h"
 
@@ -50,8 +50,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* Day of the month and month of a day since 1970, in the proleptic Gregorian calendar: H. Hinnant, "chrono-compatible low-level date
- * algorithms", civil_from_days. */
+/* Day of the month and month of a day since 1970, in the proleptic Gregorian calendar: H. Hinnant,
+ * "chrono-compatible low-level date algorithms", civil_from_days. */
 static void civil(int64_t days, int *day, int *month)
 {
 	days += 719468;
@@ -210,9 +210,14 @@ static void say_source(struct sentence *s)
 	say(s, "; is its scale reversed or its mapping broken?");
 }
 
+unsigned alert_firing(const struct alert_event *e)
+{
+	return e->firing > e->children_count ? e->firing : e->children_count;
+}
+
 static void say_collected(struct sentence *s)
 {
-	unsigned n = s->event->firing ? s->event->firing : s->event->children_count;
+	unsigned n = alert_firing(s->event);
 	if (s->event->type == ALERT_RESOLVED)
 		say(s, "none of its other touchpoints fires any more");
 	else

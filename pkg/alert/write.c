@@ -1,5 +1,6 @@
 /*
- * write - an event as JSON: the public contract. No tree and no allocation: members are written in their order.
+ * write - an event as JSON: the public contract. No tree and no allocation: members are written in their
+ * order.
  */
 #include "alert/alert_priv.h"
 
@@ -167,7 +168,7 @@ static void put_figures(struct writer *w, const struct alert_event *e)
 static size_t write_event(struct writer *w, const struct alert_event *e, struct str summary, unsigned parents,
 			  unsigned children)
 {
-	unsigned firing = e->firing > e->children_count ? e->firing : e->children_count;
+	unsigned firing = alert_firing(e);
 	*w = (struct writer){.out = w->out, .max = w->max};
 	open_as(w, "{");
 	put_identity(w, e);

@@ -1,7 +1,5 @@
 #include "base/utf8.h"
 
-#include <stdbool.h>
-
 size_t utf8_length(const char *text, size_t left)
 {
 	const unsigned char *at = (const unsigned char *)text;
@@ -20,4 +18,12 @@ size_t utf8_length(const char *text, size_t left)
 	bool wrong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) ||
 		     (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] >= 0x90);
 	return wrong ? 0 : len;
+}
+
+bool utf8_valid(struct str text)
+{
+	size_t len = 1;
+	for (size_t at = 0; at < text.len && len > 0; at += len)
+		len = utf8_length(text.at + at, text.len - at);
+	return len > 0;
 }

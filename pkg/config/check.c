@@ -129,7 +129,7 @@ static void check_sweep(const struct config *config, struct config_report *repor
 
 /* ---- zones ---- */
 
-static void check_zone(const char *name, unsigned line, const char *key, struct config_report *report)
+void config_check_zone(const char *name, unsigned line, const char *key, struct config_report *report)
 {
 	struct err err = {0};
 	struct zone *zone = zone_open(name, &err);
@@ -141,9 +141,9 @@ static void check_zone(const char *name, unsigned line, const char *key, struct 
 
 static void check_zones(const struct config *config, struct config_report *report)
 {
-	check_zone(config->general.zone, config_line(config, "zone"), "zone", report);
+	config_check_zone(config->general.zone, config_line(config, "zone"), "zone", report);
 	for (unsigned i = 0; i < config->zones_count; i++)
-		check_zone(config->zones[i].zone, config->zones[i].line, "touchpoints.zones", report);
+		config_check_zone(config->zones[i].zone, config->zones[i].line, "touchpoints.zones", report);
 }
 
 /* ---- sources ---- */
@@ -328,7 +328,10 @@ void config_check(struct config *config, enum config_use use, struct config_repo
 		check_reach(config, report);
 	check_sweep(config, report);
 	check_zones(config, report);
+	config_check_declared(config, report);
 	check_sources(config, use, report);
 	check_addresses(config, report);
+	config_check_links(config, report);
+	config_check_sinks(config, use, report);
 	read_id_key(config, report);
 }

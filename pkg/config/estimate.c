@@ -15,13 +15,15 @@
 #define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
 #define SLOT_BYTES                                                                                           \
 	700.0 /* of the watch, a touchpoint: sums, tables of blocks, positions, what was published when */
-#define SLACK	      1.3 /* slabs in part used, counters that were widened */
-#define PANES	      61.0
-#define COUNTERS      11.0
-#define BLOCK_PANES   8.0
-#define PROCESS_BYTES (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
-#define LANE_BYTES    (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
-#define QUEUE_BYTES   (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
+#define DETECTOR_BYTES 450.0 /* a touchpoint's ledger: struct spike and the incident */
+#define SILENCE_BYTES  380.0 /* struct spike_silence and the incident */
+#define SLACK	       1.3 /* slabs in part used, counters that were widened */
+#define PANES	       61.0
+#define COUNTERS       11.0
+#define BLOCK_PANES    8.0
+#define PROCESS_BYTES  (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
+#define LANE_BYTES     (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
+#define QUEUE_BYTES    (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
 
 #define HASH_BYTES	540.0 /* 15 fields of a window, listpack; 1.2 KiB beyond 100,000 a bin */
 #define SERIES_BASE	120.0 /* a series: 3,176 bytes with 122 fields, 552 with 20 */
@@ -78,6 +80,10 @@ static void add_touchpoints(const struct config *config, double per_s, struct co
 		checkpoint += one.saved;
 	}
 	costs->windows = costs->touchpoints * (SLOT_BYTES + NAME_ENTRY + name_bytes + rings);
+	const struct alert_options *alerts = &config->alerts;
+	double detectors = DETECTOR_BYTES * (1 + alerts->promoter_rise) + SILENCE_BYTES * alerts->silence;
+	if (alerts->enabled)
+		costs->detectors = costs->touchpoints * config_ledgers_read(config) * detectors;
 	costs->redis_hashes = costs->touchpoints * (INDEX_BYTES + 2 * name_bytes +
 						    config->windows_count * (HASH_BYTES + name_bytes));
 	costs->redis_series = costs->touchpoints * series;
@@ -124,7 +130,7 @@ struct config_costs config_costs(const struct config *config, const struct confi
 			costs.response_tables +
 			lanes * (LANE_BYTES + costs.touchpoints * (NAME_ENTRY + assumed->name_bytes));
 	if (config->watch_here)
-		costs.watch_rss = costs.windows;
+		costs.watch_rss = costs.windows + costs.detectors;
 	costs.rss = PROCESS_BYTES + costs.intake_rss + costs.watch_rss;
 	return costs;
 }
@@ -176,7 +182,10 @@ static void print_memory(const struct config *config, const struct config_costs 
 			    "tallies, batches and names of all lanes");
 	}
 	if (config->watch_here)
-		print_bytes(out, "watch", costs->watch_rss, "windows of all touchpoints, surveys only");
+		print_bytes(out, "watch", costs->windows, "windows of all touchpoints, surveys only");
+	if (config->watch_here && costs->detectors > 0)
+		print_bytes(out, "detectors", costs->detectors,
+			    "of alerts, one for each touchpoint, ledger and kind of alert");
 	print_bytes(out, "together", costs->rss, "with the program itself");
 	print_bytes(out, "  and at most", costs->kafka_queues,
 		    "more while it catches up (kafka: queued.max.messages.kbytes)");

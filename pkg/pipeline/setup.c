@@ -55,6 +55,7 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.sources_count = config->sources_count,
 				.reach_ms = config->reach_ms,
 				.id_key = config->id_key,
+				.registry = config->registry,
 			},
 		.watch =
 			{

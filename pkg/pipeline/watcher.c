@@ -183,7 +183,7 @@ static void each_second(struct watcher *w)
 	}
 	if (sum.clamped > w->clamped)
 		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were "
-				    "rebuilt from lacks its beginning",
+				    "rebuilt from lacks its beginning, or a touchpoint got another parent",
 			 sum.clamped - w->clamped);
 	w->clamped = sum.clamped;
 	struct err denied = {0};

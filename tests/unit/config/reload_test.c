@@ -21,6 +21,19 @@ static void changes_are_sentences(void **state)
 		{"kafka: {client.id: a}\n", "", "kafka.client.id is another; this needs a restart", false},
 		{"", "touchpoints: {zones: {a: Europe/Berlin}}\n",
 		 "touchpoints.zones is another; this needs a restart", false},
+		{"sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n", "",
+		 "the sink a is gone; this needs a restart", false},
+		{"sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n",
+		 "sinks: [{name: a, type: alertmanager, url: 'https://am', severity: page}]\n",
+		 "the sink a is another; this needs a restart", false},
+		{"", "sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n",
+		 "the sink a is new; this needs a restart", false},
+		{"touchpoints: {declared: {a: {parent: b}}}\n", "touchpoints: {declared: {a: {parent: c}}}\n",
+		 "touchpoints.declared is another; this needs a restart", false},
+		{"touchpoints: {declared: {a: , b: }}\n", "touchpoints: {declared: {b: , a: }}\n",
+		 "touchpoints.declared is another; this needs a restart", false},
+		{"touchpoints: {declared: {a: }}\n", "touchpoints: {declared: {a: {zone: Asia/Tokyo}}}\n",
+		 "touchpoints.zones is another; this needs a restart", false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char was_yaml[300] = SOURCE_LINE, is_yaml[300] = SOURCE_LINE;
