@@ -51,6 +51,10 @@ extern const struct option_row sink_option_rows[];   /* of one entry of section 
 /* Every mistake in one text, "; " between them; reads the files. Quotes no secret. */
 NODISCARD bool sink_check(const struct sink_options *, struct err *);
 
+/* Sends this receiver one alert that is marked as a test, whatever it wants to have, and waits for the answer: twice its time-out at
+ * most. Error: what it said instead of taking it, at the first try. */
+NODISCARD bool sink_try(const struct sink_options *, struct err *);
+
 /* ---- all receivers ---- */
 
 #define SINKS_MAX 32
