@@ -64,7 +64,11 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
 				.ttl_ms = config->redis.ttl_ms,
 				.ticks = true,
+				.alerts = config->alerts,
+				.registry = config->registry,
 			},
+		.sinks = config->sinks,
+		.sinks_count = config->sinks_count,
 	};
 	setup->kafka.log = log_kafka;
 	for (unsigned i = 0; i < config->windows_count; i++)
