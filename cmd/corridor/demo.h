@@ -21,8 +21,8 @@ void demo_redis_stop(struct demo_redis *);   /* NULL is fine */
 
 /* ---- the feed: some history at once, then as time goes by; with one scripted incident ---- */
 #define DEMO_HISTORY_MS  (10 * 60 * 1000)
-#define DEMO_INCIDENT_MS (8 * 1000)   /* after the live part begins */
-#define DEMO_INCIDENT_LENGTH_MS (20 * 1000)
+#define DEMO_INCIDENT_MS (4 * 1000)   /* after the live part begins */
+#define DEMO_INCIDENT_LENGTH_MS (8 * 1000)
 
 struct demo_feed;
 NODISCARD struct demo_feed *demo_feed_start(const struct kafka_options *, const char *topic, int64_t now_ms, struct err *);

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { URL_MAX = 2000 };
-
 void told_release(struct watch *w)
 {
 	for (unsigned i = 0; i < w->told_count; i++)
@@ -15,60 +13,26 @@ void told_release(struct watch *w)
 	free(w->told);
 }
 
-/* ---- links ---- */
-
-static size_t put_encoded(char *out, size_t len, size_t max, struct str text)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < text.len && len + 3 < max; i++) {
-		unsigned char c = (unsigned char)text.at[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			     strchr("-._~", c) != NULL;
-		if (plain && c) {
-			out[len++] = (char)c;
-			continue;
-		}
-		out[len++] = '%';
-		out[len++] = hex[c >> 4];
-		out[len++] = hex[c & 15];
-	}
-	return len;
-}
-
-/* {touchpoint} and {ledger} in a URL of the configuration. */
-static struct str link_of(char out[URL_MAX], const char *pattern, struct str touchpoint, enum ledger ledger)
-{
-	static const struct str marks[] = {{"{touchpoint}", 12}, {"{ledger}", 8}};
-	struct str values[] = {touchpoint, str_of(ledger_name(ledger))};
-	size_t len = 0;
-	for (const char *p = pattern; p && *p && len + 1 < URL_MAX;) {
-		unsigned m = 0;
-		while (m < 2 && strncmp(p, marks[m].at, marks[m].len) != 0)
-			m++;
-		if (m == 2) {
-			out[len++] = *p++;
-			continue;
-		}
-		len = put_encoded(out, len, URL_MAX, values[m]);
-		p += marks[m].len;
-	}
-	return (struct str){out, len};
-}
-
 /* ---- an event ---- */
 
 struct links {
-	char dashboard[URL_MAX], runbook[URL_MAX];
+	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];
 };
+
+static struct str link_of(char *out, size_t max, const char *pattern, const struct alert_event *e)
+{
+	return (struct str){out,
+			    pattern ? alert_link(out, max, str_of(pattern), e->touchpoint, e->ledger) : 0};
+}
 
 static void describe(const struct watch *w, struct alert_event *e, struct links *links)
 {
 	const struct registry_touchpoint *known = registry_find(w->setup.registry, e->touchpoint);
 	const struct alert_options *o = &w->setup.alerts;
 	e->parents_count = registry_ancestors(w->setup.registry, e->touchpoint, e->parents);
-	e->dashboard = link_of(links->dashboard, o->dashboard, e->touchpoint, e->ledger);
-	e->runbook = link_of(links->runbook, known && known->runbook ? known->runbook : o->runbook,
-			     e->touchpoint, e->ledger);
+	e->dashboard = link_of(links->dashboard, sizeof links->dashboard, o->dashboard, e);
+	e->runbook = link_of(links->runbook, sizeof links->runbook,
+			     known && known->runbook ? known->runbook : o->runbook, e);
 	if (known == NULL)
 		return;
 	e->label = str_of(known->label);
