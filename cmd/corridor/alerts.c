@@ -16,7 +16,8 @@ enum {
 	TAKES_BY = 16,
 	TAKES_FOR = 32,
 	TAKES_AS = 64,
-	TAKES_WEEKS = 128
+	TAKES_WEEKS = 128,
+	TAKES_SINK = 256, /* and no Redis */
 };
 
 static const struct {
@@ -31,19 +32,16 @@ static const struct {
 	{"mute", alerts_mute, TAKES_TOUCHPOINT | TAKES_BY | TAKES_FOR},
 	{"unmute", alerts_unmute, TAKES_TOUCHPOINT},
 	{"report", alerts_report, TAKES_FORMAT | TAKES_WEEKS},
+	{"test", alerts_test, TAKES_SINK},
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 
 static const struct option options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"open", no_argument, NULL, 'o'},
-	{"format", required_argument, NULL, 'f'},
-	{"limit", required_argument, NULL, 'l'},
-	{"by", required_argument, NULL, 'b'},
-	{"for", required_argument, NULL, 't'},
-	{"as", required_argument, NULL, 'a'},
-	{"weeks", required_argument, NULL, 'w'},
-	{0},
+	{"config", required_argument, NULL, 'c'}, {"open", no_argument, NULL, 'o'},
+	{"format", required_argument, NULL, 'f'}, {"limit", required_argument, NULL, 'l'},
+	{"by", required_argument, NULL, 'b'},	  {"for", required_argument, NULL, 't'},
+	{"as", required_argument, NULL, 'a'},	  {"weeks", required_argument, NULL, 'w'},
+	{"sink", required_argument, NULL, 's'},	  {0},
 };
 
 /* Which verbs an option belongs to; 0: all. */
@@ -55,6 +53,7 @@ static unsigned wanted_by(int c)
 	       : c == 't'	    ? TAKES_FOR
 	       : c == 'a'	    ? TAKES_AS
 	       : c == 'w'	    ? TAKES_WEEKS
+	       : c == 's'	    ? TAKES_SINK
 				    : 0;
 }
 
@@ -74,6 +73,7 @@ static int option_read(struct alerts_job *job, int c)
 	case 'b': job->by = optarg; break;
 	case 't': job->mute_for = optarg; break;
 	case 'a': job->as = optarg; break;
+	case 's': job->sink = optarg; break;
 	case 'f':
 		job->json = strcmp(optarg, "json") == 0;
 		if (!job->json && strcmp(optarg, "text") != 0)
@@ -117,7 +117,8 @@ static int arguments_read(struct alerts_job *job, int argc, char **argv)
 	size_t v = verb_find(job->verb);
 	if (v == VERBS)
 		return command_usage(&command_alerts,
-				     "list, follow, ack, close, mute, unmute or report, not '%s'", job->verb);
+				     "list, follow, ack, close, mute, unmute, report or test, not '%s'",
+				     job->verb);
 	if (verbs[v].takes & (TAKES_ID | TAKES_TOUCHPOINT)) {
 		job->name = optind < argc ? argv[optind++] : "";
 		if (*job->name == '\0')
@@ -139,6 +140,16 @@ static int arguments_read(struct alerts_job *job, int argc, char **argv)
 	return EXIT_FINE;
 }
 
+static int with_redis(struct alerts_job *job, int (*run)(struct alerts_job *, struct err *), struct err *err)
+{
+	int code = EXIT_USAGE;
+	job->store = store_create(&job->config->redis, err);
+	if (job->store != NULL)
+		code = store_connect(job->store) ? run(job, err) : alerts_failed(job, err);
+	store_destroy(job->store);
+	return code;
+}
+
 static int alerts_run(int argc, char **argv)
 {
 	const char *user = getenv("USER");
@@ -154,16 +165,12 @@ static int alerts_run(int argc, char **argv)
 	if (job.config == NULL)
 		return EXIT_USAGE;
 	struct err err = {0};
-	job.store = store_create(&job.config->redis, &err);
-	if (job.store == NULL)
-		code = EXIT_USAGE;
-	else if (!store_connect(job.store))
-		code = alerts_failed(&job, &err);
-	else
-		code = verbs[verb_find(job.verb)].run(&job, &err);
-	store_destroy(job.store);
+	size_t v = verb_find(job.verb);
+	code = verbs[v].takes & TAKES_SINK ? verbs[v].run(&job, &err) : with_redis(&job, verbs[v].run, &err);
 	config_destroy(job.config);
-	return err.set ? command_failed(&command_alerts, &err) : code;
+	if (err.set)
+		command_failed(&command_alerts, &err);
+	return code;
 }
 
 const struct command command_alerts = {
@@ -176,6 +183,7 @@ const struct command command_alerts = {
 		"       corridor alerts mute TOUCHPOINT --for DURATION --config FILE [--by NAME]\n"
 		"       corridor alerts unmute TOUCHPOINT --config FILE\n"
 		"       corridor alerts report --config FILE [--weeks N] [--format json]\n"
+		"       corridor alerts test --sink NAME --config FILE\n"
 		"\n"
 		"list prints the incidents, newest first, and what is muted. follow prints events as they "
 		"come, until Ctrl-C.\n"
@@ -190,6 +198,10 @@ const struct command command_alerts = {
 		"out to be, for the report. report counts per week (Monday to Sunday, UTC) and team what was "
 		"raised, acknowledged\n"
 		"and judged, and how long acknowledging took.\n"
+		"test sends an alert that is marked as a test to one of the configured sinks and says what "
+		"it answered; "
+		"at PagerDuty\n"
+		"it stays open until somebody resolves it.\n"
 		"\n"
 		"  --open            list: only what is still open\n"
 		"  --limit N         list: the newest N, default 50\n"
@@ -197,10 +209,12 @@ const struct command command_alerts = {
 		"  --by NAME         who you are, default $USER\n"
 		"  --weeks N         report: this week and those before, 1 to 12, default 4\n"
 		"\n"
-		"All is written to and read from Redis; every instance respects it. A user with the rights "
+		"All else is written to and read from Redis; every instance respects it. A user with the "
+		"rights "
 		"of the program is\n"
 		"needed (deploy/redis/users.conf).\n"
 		"\n"
-		"Exit code 1: Redis is out of reach, or there is no such incident or mute.\n",
+		"Exit code 1: Redis is out of reach, there is no such incident or mute, or the sink did not "
+		"take the test.\n",
 	.run = alerts_run,
 };

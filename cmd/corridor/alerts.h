@@ -12,7 +12,7 @@
 
 struct alerts_job {
 	const char *verb, *config_path, *name;   /* name: what the verb is about, an id or a touchpoint; NULL */
-	const char *by, *as, *mute_for;
+	const char *by, *as, *mute_for, *sink;
 	bool open_only, json;
 	int64_t limit, weeks, now_ms;
 	struct config *config;
@@ -27,6 +27,7 @@ int alerts_close(struct alerts_job *, struct err *);
 int alerts_mute(struct alerts_job *, struct err *);
 int alerts_unmute(struct alerts_job *, struct err *);
 int alerts_report(struct alerts_job *, struct err *);
+int alerts_test(struct alerts_job *, struct err *);   /* has no store: Redis is not needed */
 
 /* ---- alerts_load.c ---- */
 

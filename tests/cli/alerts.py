@@ -1,5 +1,5 @@
 """corridor alerts: what people see and say of incidents, with a real Redis."""
-import json, os, shutil, signal, subprocess, sys, tempfile, time, unittest
+import http.server, json, os, shutil, signal, subprocess, sys, tempfile, threading, time, unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from deployment import Redis
@@ -14,6 +14,18 @@ def event(incident, raised_ms, touchpoint="checkout", severity="page", kind="rai
                        "severity": severity, "touchpoint": touchpoint, "ledger": "survey", "moment_of_truth": False, "partition": 0,
                        "at_ms": raised_ms, "raised_ms": raised_ms, **figures, "parents": [], "children": [], "dims": [],
                        "themes": [], "verbatims": [], "links": {}, "summary": f"{touchpoint} turned bad", "test": False, **more})
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    seen = []
+
+    def do_POST(self):
+        self.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(404 if self.path == "/gone" else 204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 @unittest.skipUnless(shutil.which("redis-server"), "no redis-server here")
@@ -161,9 +173,37 @@ class Alerts(unittest.TestCase):
         self.assertEqual(process.communicate(timeout=10), ("", ""))
         self.assertEqual(process.returncode, 0)
 
+    def test_a_test_alert(self):
+        server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config, secret = os.path.join(self.folder, "sinks.yaml"), os.path.join(self.folder, "secret")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write("0123456789abcdef0123456789abcdef\n")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("redis: {url: 'unix:///nowhere/redis.sock'}\nsources: [{topic: a}]\nsinks:\n")
+            for name in ("hook", "gone"):
+                file.write(f"  - {{name: {name}, type: webhook, url: 'http://127.0.0.1:{server.server_port}/{name}', severity: page, "
+                           f"secret_file: {secret}, private_addresses: true}}\n")
+
+        def send(name):
+            done = subprocess.run([CORRIDOR, "alerts", "test", "--sink", name, "--config", config], capture_output=True, text=True, timeout=30)
+            return done.returncode, done.stdout, done.stderr
+        self.assertEqual(send("hook"), (0, "hook took a test alert\n", ""))
+        self.assertIn('"test": true', json.dumps(Hook.seen))
+        status, out, error = send("gone")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("corridor alerts: gone: it answers 404", error)
+        status, _, error = send("hoock")
+        self.assertEqual(status, 2)
+        self.assertIn("there is no sink 'hoock'; did you mean 'hook'?", error)
+        status, _, error = send("x")
+        self.assertIn("there is no sink 'x'; there are hook, gone", error)
+        server.shutdown()
+        server.server_close()
+
     def test_wrong_usage(self):
         for words, says in [((), "not ''"), (("lits",), "not 'lits'"), (("ack",), "wants an incident's id"), (("ack", "xyz"), "hex digits"),
-                            (("ack", "a1", "a2"), "what is 'a2'"), (("mute",), "wants a touchpoint"), (("mute", "x"), "--for 30m"),
+                            (("ack", "a1", "a2"), "what is 'a2'"), (("mute",), "wants a touchpoint"), (("test",), "test wants --sink NAME"), (("mute", "x"), "--for 30m"),
                             (("mute", "x", "--for", "soon"), "not soon"), (("mute", "x", "--for", "0"), "--for 30m"),
                             (("mute", "x", "--for", "400d"), "at most 366d"),
                             (("close", "a1"), "--as real, false or known"), (("close", "a1", "--as", "x"), "not x"),
