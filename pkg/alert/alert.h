@@ -44,7 +44,7 @@ struct alert_options {
 	bool enabled;
 	double pages_per_week, tickets_per_week;   /* false ones at most, in all, shared over the touchpoints known */
 	int64_t page_every_ms, ticket_every_ms;    /* instead: at most one false one per touchpoint in this time; 0: shared */
-	double rise_min;                           /* the smallest rise that matters: 0.2 is "a fifth above normal"; 0: the detector's own */
+	double rise_min;                           /* smallest that matters: 0.2 is "a fifth above normal"; 0: the detector's */
 	bool silence, promoter_rise;               /* kinds besides the spike */
 	const char *dashboard;                     /* URL; {touchpoint} and {ledger} are put in, percent-encoded */
 	const char *runbook;                       /* URL, for touchpoints without one of their own */
@@ -125,7 +125,8 @@ struct alert_step {
 bool alert_raise(struct alert_incident *, const struct alert_place *, enum alert_severity, const struct alert_figures *,
 		 bool silent, struct alert_step *);
 /* At every step of an open incident: true when its severity rose or its estimate became much better. Severity never falls. */
-bool alert_update(struct alert_incident *, int64_t log_ms, enum alert_severity, const struct alert_figures *, struct alert_step *);
+bool alert_update(struct alert_incident *, int64_t log_ms, enum alert_severity, const struct alert_figures *,
+		  struct alert_step *);
 bool alert_resolve(struct alert_incident *, int64_t log_ms, struct alert_step *);   /* not open: nothing happens */
 
 #define ALERT_INCIDENT_BYTES 56

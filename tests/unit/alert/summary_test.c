@@ -106,9 +106,12 @@ static void what_the_desk_makes_has_its_sentence(void **state)
 {
 	struct alert_event e = checkout();
 	e.collected = true;
-	e.children[0] = STR("a");
+	e.children[0] = e.children[1] = e.children[2] = STR("a");
 	e.children_count = 1;
 	assert_string_equal(said(&e, 0), "Checkout: 1 more of its touchpoints fires");
+	e.children_count = 3;
+	e.firing = 2; /* it can't be fewer than are listed */
+	assert_string_equal(said(&e, 0), "Checkout: 3 more of its touchpoints fire");
 	e.firing = 12;
 	assert_string_equal(said(&e, 0), "Checkout: 12 more of its touchpoints fire");
 	e.type = ALERT_RESOLVED;
