@@ -17,6 +17,7 @@
 #include "alert/alert.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "desk/desk.h"
 #include "feedback/feedback.h"
 #include "http/http.h"
 #include "intake/intake.h"
@@ -90,6 +91,7 @@ struct config {
 	struct response_options responses;
 	struct watch_options publish;
 	struct alert_options alerts;
+	struct desk_options delivery;
 
 	struct config_source *sources;
 	unsigned sources_count;
