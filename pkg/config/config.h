@@ -112,6 +112,7 @@ struct config {
 	const char *const *topics; /* of the sources, in their order: for a consumer */
 	const struct intake_source *intake_sources; /* likewise: for an intake */
 	struct registry *registry; /* of the declared touchpoints, in their order; never NULL */
+	const char **registry_zones; /* for registry_json: that of each, wherever it is said; NULL: not said */
 
 	/* Private. */
 	const char *window_names[WINDOWS_MAX + 1];

@@ -38,6 +38,7 @@ struct pipeline_setup {
 	void (*published)(void *context, const struct publication *, unsigned count);
 	void *published_context;
 
+	char *registry_json;              /* the text of corridor:registry; NULL: nobody declared any */
 	struct zone **zones;              /* private: the first is the default, then one for each of the watch's */
 	unsigned zones_count;
 };

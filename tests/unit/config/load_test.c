@@ -120,6 +120,9 @@ static void touchpoints_are_declared_in_the_customers_order(void **state)
 	assert_string_equal(config->zones[2].touchpoint, "till");
 	assert_string_equal(config->zones[2].zone, "Europe/Berlin");
 	assert_string_equal(config->declared[1].zone, "Asia/Tokyo");
+	assert_string_equal(config->registry_zones[0], "Europe/Berlin");
+	assert_string_equal(config->registry_zones[1], "Asia/Tokyo");
+	assert_null(config->registry_zones[2]);
 	config_destroy(config);
 	config = must_read(SOURCE_LINE);
 	assert_int_equal(registry_count(config->registry), 0);
