@@ -17,6 +17,21 @@ void config_check_links(const struct config *config, struct config_report *repor
 	}
 }
 
+void config_check_delivery(const struct config *config, struct config_report *report)
+{
+	const struct desk_options *delivery = &config->delivery;
+	struct err err = {0};
+	if (delivery->quiet_hours != NULL && !desk_check_quiet_hours(str_of(delivery->quiet_hours), &err))
+		config_report_add(report, config_line(config, "delivery.quiet_hours"),
+				  "delivery.quiet_hours %s", err.text);
+	for (size_t i = 0; i < delivery->mute.count; i++) {
+		struct err wrong = {0};
+		if (!desk_check_mute(str_of(delivery->mute.at[i]), &wrong))
+			config_report_add(report, config_line(config, "delivery.mute"), "delivery.mute %s",
+					  wrong.text);
+	}
+}
+
 static void check_twins(const struct config *config, unsigned at, struct config_report *report)
 {
 	const char *name = config->sinks[at].name;

@@ -332,6 +332,7 @@ void config_check(struct config *config, enum config_use use, struct config_repo
 	check_sources(config, use, report);
 	check_addresses(config, report);
 	config_check_links(config, report);
+	config_check_delivery(config, report);
 	config_check_sinks(config, use, report);
 	read_id_key(config, report);
 }

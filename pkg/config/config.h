@@ -17,6 +17,7 @@
 #include "alert/alert.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "desk/desk.h"
 #include "feedback/feedback.h"
 #include "http/http.h"
 #include "intake/intake.h"
@@ -90,6 +91,7 @@ struct config {
 	struct response_options responses;
 	struct watch_options publish;
 	struct alert_options alerts;
+	struct desk_options delivery;
 
 	struct config_source *sources;
 	unsigned sources_count;
@@ -110,6 +112,7 @@ struct config {
 	const char *const *topics; /* of the sources, in their order: for a consumer */
 	const struct intake_source *intake_sources; /* likewise: for an intake */
 	struct registry *registry; /* of the declared touchpoints, in their order; never NULL */
+	const char **registry_zones; /* for registry_json: that of each, wherever it is said; NULL: not said */
 
 	/* Private. */
 	const char *window_names[WINDOWS_MAX + 1];

@@ -73,6 +73,7 @@ void config_check(struct config *, enum config_use, struct config_report *); /* 
 /* Makes the registry, and adds the zones of declared touchpoints to those of all. */
 void config_check_declared(struct config *, struct config_report *);
 void config_check_links(const struct config *, struct config_report *);
+void config_check_delivery(const struct config *, struct config_report *);
 void config_check_sinks(struct config *, enum config_use, struct config_report *);
 void config_check_zone(const char *name, unsigned line, const char *key, struct config_report *);
 

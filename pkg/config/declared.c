@@ -43,11 +43,14 @@ static void add_zones(struct config *config, struct config_report *report)
 	if (before > 0)
 		memcpy(all, config->zones, before * sizeof *all);
 	config->zones = all;
+	config->registry_zones = option_pool_take(&config->pool, (config->declared_count + 1UL) *
+									 sizeof *config->registry_zones);
 	for (unsigned i = 0; i < config->declared_count; i++) {
 		const struct config_touchpoint *t = &config->declared[i];
+		const struct config_zone *said = zone_of(config, before, t->is.name);
+		config->registry_zones[i] = said != NULL ? said->zone : t->zone;
 		if (t->zone == NULL)
 			continue;
-		const struct config_zone *said = zone_of(config, before, t->is.name);
 		if (said == NULL) {
 			config_check_zone(t->zone, t->zone_line, "zone of a touchpoint", report);
 			all[config->zones_count++] = (struct config_zone){t->is.name, t->zone, t->zone_line};

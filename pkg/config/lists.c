@@ -1,5 +1,5 @@
 /*
- * lists - what is no row, since the user says how many there are: sources, sinks, zones and declared touchpoints.
+ * lists - what is no row, since the user says how many there are: sources, sinks, zones, declared touchpoints.
  */
 #include "config/config_priv.h"
 

@@ -1,6 +1,6 @@
 /*
- * meaning - what the settings of alerts come to, in the user's words: how often each touchpoint may be falsely
- * alerted of, and how long a real rise goes on before it is told.
+ * meaning - what the settings of alerts come to, in the user's words: how often each touchpoint may be
+ * falsely alerted of, and how long a real rise goes on before it is told.
  */
 #include "config/config_priv.h"
 

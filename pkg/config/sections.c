@@ -95,6 +95,8 @@ const struct section config_sections[] = {
 	{"alerts", alert_options, AT(alerts),
 	 "Alerts: how often they may be false, and what they look for. `corridor check` says what that "
 	 "means."},
+	{"delivery", desk_options, AT(delivery),
+	 "Delivery of alerts: when people are told, and when not. It changes nothing of what is raised."},
 	{"publish", watch_options, AT(publish),
 	 "What publishing may cost, and what a restart has to read again."},
 	{"http", http_options, AT(http), "The HTTP server for monitoring."},

@@ -17,8 +17,8 @@
  * Ancestors are those of *this* configuration: the table of responses remembers where a response counted, not the ancestors it
  * had then. So another parent holds from then on: it lacks what the touchpoint got before, the old one keeps that, and a response
  * from before that is edited or deleted is taken out of the new one, which never counted it. All that leaves with the panes, one
- * longest window after the change (two for the window before); meanwhile no count falls below zero: the windows clamp and count it
- * (window.h). The touchpoints themselves stay exact. To remember the ancestors of each response was rejected: the table would
+ * longest window after the change (two for the window before); no count falls below zero meanwhile, the windows clamp and count
+ * it (window.h). The touchpoints themselves stay exact. To remember the ancestors of each response was rejected: the table would
  * hold a tenth less for ever, for something that people change a few times a year.
  *
  * Owned by one thread. No allocation per message after warm-up.

@@ -47,6 +47,7 @@ struct pipeline_setup {
 	void (*told)(void *context, const struct watch_alert *);
 	void *told_context;
 
+	char *registry_json;              /* the text of corridor:registry; NULL: nobody declared any */
 	struct zone **zones;              /* private: the first is the default, then one for each of the watch's */
 	unsigned zones_count;
 };

@@ -73,6 +73,8 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 	setup->kafka.log = log_kafka;
 	for (unsigned i = 0; i < config->windows_count; i++)
 		setup->watch.windows.specs[i] = config->windows[i];
+	if (registry_count(config->registry) > 0)
+		setup->registry_json = registry_json(config->registry, config->registry_zones, NULL);
 	if (open_zones(setup, config, err))
 		return true;
 	pipeline_setup_release(setup);
@@ -83,8 +85,10 @@ void pipeline_setup_release(struct pipeline_setup *setup)
 {
 	for (unsigned i = 0; i < setup->zones_count; i++)
 		zone_close(setup->zones[i]);
+	free(setup->registry_json);
 	free(setup->zones);
 	free((void *)setup->watch.zones);
+	setup->registry_json = NULL;
 	setup->zones = NULL;
 	setup->watch.zones = NULL;
 	setup->zones_count = 0;

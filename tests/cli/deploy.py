@@ -1,5 +1,5 @@
 """What deploy/ gives people works: the example configuration, as it is and as compose.yaml uses it."""
-import os, re, subprocess, unittest
+import os, re, subprocess, tempfile, unittest
 
 CORRIDOR = os.environ.get("CORRIDOR", "build/corridor")
 
@@ -19,6 +19,17 @@ class Deploy(unittest.TestCase):
     def test_example_is_accepted(self):
         done = check()
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_it_shows_as_comments_is_accepted(self):
+        for key in ("touchpoints", "alerts", "delivery"):
+            with open("deploy/corridor.yaml", encoding="utf-8") as file:
+                shown = re.subn(rf"(?m)^# ({key}:\n)((?:#   .*\n)+)", lambda m: m[1] + re.sub("(?m)^# ", "", m[2]), file.read())
+            self.assertEqual(shown[1], 1, key)
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(shown[0])
+                file.flush()
+                done = subprocess.run([CORRIDOR, "check", "--config", file.name], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_example_in_compose_is_accepted(self):
         environment = compose_environment()

@@ -120,6 +120,9 @@ static void touchpoints_are_declared_in_the_customers_order(void **state)
 	assert_string_equal(config->zones[2].touchpoint, "till");
 	assert_string_equal(config->zones[2].zone, "Europe/Berlin");
 	assert_string_equal(config->declared[1].zone, "Asia/Tokyo");
+	assert_string_equal(config->registry_zones[0], "Europe/Berlin");
+	assert_string_equal(config->registry_zones[1], "Asia/Tokyo");
+	assert_null(config->registry_zones[2]);
 	config_destroy(config);
 	config = must_read(SOURCE_LINE);
 	assert_int_equal(registry_count(config->registry), 0);
@@ -132,13 +135,17 @@ static void alerts_have_receivers(void **state)
 	struct config *config =
 		must_read(SOURCE_LINE
 			  "alerts: {pages_per_week: 0.5, ticket_every: 30d, rise_min: 0.2}\n"
+			  "delivery: {quiet_hours: 22:00-07:00, mute: [lab-*, test], give_up: 1h}\n"
 			  "sinks:\n"
 			  "  - {name: am, type: alertmanager, url: 'https://am.example.com'}\n"
 			  "  - {name: am2, type: alertmanager, url: 'https://b.example.com', severity: page,"
 			  "     kinds: [silence]}\n");
 	assert_true(config->alerts.enabled && config->alerts.pages_per_week == 0.5);
 	assert_int_equal(config->alerts.ticket_every_ms, 30 * 86400000LL);
+	assert_string_equal(config->delivery.quiet_hours, "22:00-07:00");
+	assert_int_equal(config->delivery.mute.count, 2);
 	assert_int_equal(config->sinks_count, 2);
+	assert_int_equal(config->delivery.give_up_ms, 3600000);
 	assert_string_equal(config->sinks[1].name, "am2");
 	assert_int_equal(config->sinks[1].type, SINK_ALERTMANAGER);
 	assert_int_equal(config->sinks[0].severity, ALERT_TICKET);

@@ -71,6 +71,10 @@ static const struct row {
 	{SOURCE_LINE "alerts:\n  dashboard: dash.example.com\n  runbook: 'https://w/{what}'\n",
 	 "3: alerts.dashboard must be a URL that begins with http:// or https://, not 'dash.example.com'\n"
 	 "4: alerts.runbook must have no braces but ..."},
+	{SOURCE_LINE "delivery:\n  quiet_hours: at night\n  mute: ['a*b']\n  group_wait: 2h\n",
+	 "3: delivery.quiet_hours must be two different clock times such as 22:00-07:00, ...\n"
+	 "4: delivery.mute must be a touchpoint's name, ...\n"
+	 "5: delivery.group_wait must be a duration such as ...\n"},
 	{SOURCE_LINE "sinks: pager\n", "2: sinks must be a list: `- {name: NAME, type: slack}` for each\n"},
 	{SOURCE_LINE "sinks:\n  - pager\n",
 	 "3: a sink must be a map with a name and a type: `- {name: NAME, type: slack}`\n"},

@@ -70,13 +70,15 @@ static void only_live_values_are_taken_over(void **state)
 {
 	(void)state;
 	struct config *running = must_read(SOURCE_LINE),
-		      *fresh =
-			      must_read(SOURCE_LINE "log: {level: error, format: json}\nkafka: {group: x}\n");
+		      *fresh = must_read(SOURCE_LINE "log: {level: error, format: json}\nkafka: {group: x}\n"
+						     "delivery: {quiet_hours: 22:00-07:00, mute: [lab-*]}\n");
 	config_apply_live(running, fresh);
 	config_destroy(fresh); /* nothing of it is needed any more */
 	assert_int_equal(running->log.level, LOG_LEVEL_ERROR);
 	assert_int_equal(running->log.format, LOG_FORMAT_JSON);
 	assert_string_equal(running->kafka.group, "corridor");
+	assert_string_equal(running->delivery.quiet_hours, "22:00-07:00");
+	assert_string_equal(running->delivery.mute.at[0], "lab-*");
 	config_destroy(running);
 }
 
