@@ -1,11 +1,11 @@
 /*
  * alert - an incident and its life, and what is told of it.
  *
- * Something is wrong at a touchpoint: the detector (spike) says that it began and that it is over; this module makes one incident of
- * that, with an id that whoever reads the same log finds again, and events that are numbered per touchpoint and ledger: raised,
- * updated (severity up; a better estimate each time the responses since the raise have doubled), resolved, and reopened when it
- * fires again within 24 h of its end. Pure: log time in, events out. Quiet hours, mutes and acknowledgements are not known here: they
- * act on delivery only (desk).
+ * Something is wrong at a touchpoint: the detector (spike) says that it began and that it is over; this module makes one incident
+ * of that, with an id that whoever reads the same log finds again, and events that are numbered per touchpoint and ledger:
+ * raised, updated (severity up; a better estimate each time the responses since the onset have doubled), resolved, and reopened
+ * when it fires again within 24 h of its end. Pure: log time in, events out. Quiet hours, mutes and acknowledgements are not
+ * known here: they act on delivery only (desk).
  *
  * An event as JSON is a public contract, version 1: deploy/schema/alert.json. It holds no raw text of customers.
  */
@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/option.h"
 #include "base/str.h"
 #include "feedback/feedback.h"
@@ -43,15 +44,23 @@ struct alert_options {
 	bool enabled;
 	double pages_per_week, tickets_per_week;   /* false ones at most, in all, shared over the touchpoints known */
 	int64_t page_every_ms, ticket_every_ms;    /* instead: at most one false one per touchpoint in this time; 0: shared */
-	double rise_min;                           /* the smallest rise that matters: 0.2 is "a fifth above normal"; 0: the detector's own */
+	double rise_min;                           /* smallest that matters: 0.2 is "a fifth above normal"; 0: the detector's */
 	bool silence, promoter_rise;               /* kinds besides the spike */
 	const char *dashboard;                     /* URL; {touchpoint} and {ledger} are put in, percent-encoded */
 	const char *runbook;                       /* URL, for touchpoints without one of their own */
 };
 extern const struct option_row alert_options[];   /* section `alerts` */
 
-/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly over
- * `known` detectors, a fifth of them kept for parents (spike-detection: uniform is optimal when cost goes with affected responses). */
+/* A link of the settings: begins with http:// or https://, has no placeholders but {touchpoint} and {ledger}. "must be ...": the
+ * caller knows the place. */
+NODISCARD bool alert_check_link(struct str, struct err *);
+/* The finished URL, NUL-terminated; 0: max is too small. */
+size_t alert_link(char *out, size_t max, struct str link, struct str touchpoint, enum ledger);
+
+/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly
+ * over the `known` detectors (parents not among them); once there are parents, a fifth is kept for theirs and split likewise.
+ * Even is optimal when cost goes with affected responses. No budget at all (0 a week) is INFINITY: never. What is evidence enough
+ * for a page is enough for a ticket: ticket_days <= page_days. */
 struct alert_budget {
 	double ticket_days, page_days;
 };
@@ -59,12 +68,15 @@ struct alert_budget alert_budget(const struct alert_options *, double known, dou
 
 /* ---- the incident ---- */
 
-/* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses a day. */
+/* What was measured at an event; NAN: no value. Rates are of what the kind looks at: detractors, promoters; of silence: responses
+ * a day; of a suspected source: its touchpoints that fire. */
 struct alert_figures {
 	double baseline_rate, rate, rate_low, rate_high;   /* rate since onset, the interval holds at alarm time */
 	double evidence_days;                              /* evidence this strong comes by chance once in so many days */
 	double nps_before, nps_now;
-	int64_t responses, detractors;                     /* since onset (promoters of a promoter_rise); of silence: expected, missing */
+	/* Since onset (promoters of a promoter_rise); of silence: expected, missing; of a suspected source: active touchpoints,
+	 * firing. */
+	int64_t responses, detractors;
 	int64_t onset_ms;
 };
 
@@ -75,7 +87,7 @@ struct alert_incident {
 	int64_t onset_ms;
 	int64_t next_update;           /* responses since onset at which the next estimate is told */
 	uint8_t open, severity;
-	uint8_t silent;                /* raised while the log was read again: nobody was told, so nobody is told of its end */
+	uint8_t silent;   /* raised while the log was read again: nobody was told, so nobody is told of its end */
 };
 
 /* Where in the log something happened; makes the id. */
@@ -95,11 +107,14 @@ struct alert_step {
 	uint64_t incident;
 	int64_t raised_ms;
 };
-bool alert_raise(struct alert_incident *, const struct alert_place *, enum alert_severity, const struct alert_figures *, bool silent,
-		 struct alert_step *);
-/* At every step of an open incident: true when its severity rose or its estimate became much better. */
-bool alert_update(struct alert_incident *, int64_t log_ms, enum alert_severity, const struct alert_figures *, struct alert_step *);
-bool alert_resolve(struct alert_incident *, int64_t log_ms, struct alert_step *);
+/* Silent: true is never said of it; what fires again after a silent one is `raised`, since nobody knows of it, under the same id.
+ * One that is open already is updated. */
+bool alert_raise(struct alert_incident *, const struct alert_place *, enum alert_severity, const struct alert_figures *,
+		 bool silent, struct alert_step *);
+/* At every step of an open incident: true when its severity rose or its estimate became much better. Severity never falls. */
+bool alert_update(struct alert_incident *, int64_t log_ms, enum alert_severity, const struct alert_figures *,
+		  struct alert_step *);
+bool alert_resolve(struct alert_incident *, int64_t log_ms, struct alert_step *);   /* not open: nothing happens */
 
 #define ALERT_INCIDENT_BYTES 56
 void alert_incident_save(const struct alert_incident *, unsigned char out[ALERT_INCIDENT_BYTES]);
@@ -107,7 +122,8 @@ bool alert_incident_load(struct alert_incident *, const unsigned char *bytes, si
 
 /* ---- an event, as it is told ---- */
 
-#define ALERT_LIST_MAX 5
+#define ALERT_LIST_MAX     5
+#define ALERT_PARENTS_MAX  8
 #define ALERT_CHILDREN_MAX 20
 
 struct alert_event {
@@ -120,24 +136,30 @@ struct alert_event {
 	struct str team, journey, stage, source;   /* empty: not known */
 	bool moment_of_truth;
 	int64_t at_ms, raised_ms;
-	int32_t partition;
+	int32_t partition;                 /* < 0: none, made by the desk of several */
 	uint64_t number;                   /* counted per touchpoint and ledger, over all kinds */
 	struct alert_figures figures;
-	struct str parents[8];             /* nearest first */
+	struct str parents[ALERT_PARENTS_MAX];   /* nearest first */
 	unsigned parents_count;
 	struct str children[ALERT_CHILDREN_MAX];   /* filled at delivery: firing as well */
 	unsigned children_count;
+	unsigned firing;                   /* children in all, when the list has no room for all of them; else 0 */
+	bool collected;                    /* one message for a parent (touchpoint): so many more of its touchpoints fire */
 	struct str dashboard, runbook;     /* finished URLs; empty: none */
 	struct str summary;                /* read: as it was told; written: made anew by alert_json */
 	bool test;                         /* `corridor alerts test` */
 };
 
 /* "Checkout: 41 % detractors (normal 16 %), 57 answers since 02:14; by chance once in 43 days". UTC offset of the clock times in
- * seconds. At most ALERT_SUMMARY_MAX bytes, NUL-terminated, cut between characters. */
+ * seconds. At most ALERT_SUMMARY_MAX bytes, NUL-terminated, UTF-8 whatever the texts are: a long label is cut between characters,
+ * control characters become spaces. */
 size_t alert_summary(char out[ALERT_SUMMARY_MAX + 1], const struct alert_event *, int64_t utc_offset_s);
-/* One object without a newline. dims, themes and verbatims are empty lists until they are known. 0: max is too small. */
+/* One object without a newline, NUL-terminated. dims, themes and verbatims are empty lists until they are known. When space is
+ * short children are left out (`firing` still counts them), then parents. 0: max is too small even so; ALERT_JSON_MAX always does
+ * for touchpoints' names and links of usual length. */
 size_t alert_json(char *out, size_t max, const struct alert_event *, int64_t utc_offset_s);
-/* Reads what alert_json wrote, any later version's too as far as we know it; text is copied to the pool. False: it is none. */
+/* Reads what alert_json wrote, any later version's too as far as we know it; text is copied to the pool. False: it is none, or of
+ * a kind, type, severity or ledger that is not known here. */
 bool alert_read(struct alert_event *, struct str json, struct option_pool *);
 
 #endif

@@ -111,3 +111,8 @@ struct zone_day zone_day_before(const struct zone *zone, struct zone_day day)
 {
 	return zone_day_of(zone, day.start_ms - 1);
 }
+
+int64_t zone_offset_s(const struct zone *zone, int64_t at_ms)
+{
+	return g_time_zone_get_offset(zone->tz, stretch_at(zone, floor_div(at_ms, 1000)));
+}

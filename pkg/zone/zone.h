@@ -22,4 +22,7 @@ struct zone_day {
 struct zone_day zone_day_of(const struct zone *, int64_t at_ms);   /* the local day that holds this instant; not for a hot path */
 struct zone_day zone_day_before(const struct zone *, struct zone_day);
 
+/* What local time is ahead of UTC at this instant, seconds; not for a hot path. */
+int64_t zone_offset_s(const struct zone *, int64_t at_ms);
+
 #endif

@@ -188,9 +188,31 @@ static void an_unknown_name_is_an_error_that_names_it(void **state)
 	}
 }
 
+static void offsets_are_those_of_the_instant(void **state)
+{
+	static const struct {
+		const char *zone, *at;
+		int64_t offset_s;
+	} rows[] = {
+		{"UTC", "2024-06-01T00:00:00", 0},
+		{"Europe/Berlin", "2024-03-31T00:59:59", 3600},
+		{"Europe/Berlin", "2024-03-31T01:00:00", 7200},
+		{"Asia/Kathmandu", "2024-06-01T00:00:00", 20700},
+		{"America/St_Johns", "2024-01-01T00:00:00", -12600},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err err = {0};
+		struct zone *zone = zone_open(rows[i].zone, &err);
+		assert_non_null(zone);
+		assert_int_equal(zone_offset_s(zone, utc_ms(rows[i].at)), rows[i].offset_s);
+		zone_close(zone);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offsets_are_those_of_the_instant),
 		cmocka_unit_test(real_days_begin_and_end_where_the_clocks_say),
 		cmocka_unit_test(the_day_before_ends_where_this_one_begins),
 		cmocka_unit_test(any_day_of_any_zone_agrees_with_libc),
