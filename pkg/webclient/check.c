@@ -19,7 +19,7 @@ bool webclient_public_text(const char *address, bool *literal)
 	return true;
 }
 
-/* By libcurl's own parser, so that what is checked is what is connected to: it turns 0x7f.1 into 127.0.0.1. */
+/* By libcurl's own parser, so that what is checked is what is used: it turns 0x7f.1 into 127.0.0.1. */
 static bool check_parts(CURLU *parts, const char *url, bool allow_private, const char *what, struct err *err)
 {
 	char *scheme = NULL, *host = NULL, *user = NULL;

@@ -38,7 +38,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
-/* Asked also when a connection is used again, which may have been opened by a request that was allowed more. */
+/* Asked also when a connection is used again: it may have been opened by a request that was allowed more. */
 static int before_request(void *context, char *peer, char *own, int peer_port, int own_port)
 {
 	struct exchange *exchange = context;
