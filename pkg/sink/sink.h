@@ -8,7 +8,7 @@
  * stores as that sink's cursor; whoever takes over goes on from there.
  *
  * An answer of 2xx is success. Time-outs, broken connections, 429 and 5xx are tried again with growing pauses (1 s doubled up to
- * 5 min, with jitter; Retry-After is honoured for the whole sink) until `give_up` has passed since the offer; other answers are
+ * 5 min, with jitter; Retry-After is honoured for the whole sink) until give_up_ms have passed since the offer; other answers are
  * final. What is not delivered goes to dead_letter, and never holds up what comes after it. 410 Gone turns the sink off
  * until the program is started again.
  *
@@ -44,8 +44,7 @@ struct sink_options {
 	int severity;                /* enum alert_severity: this and graver */
 	struct option_list kinds;
 	bool private_addresses;
-	int64_t timeout_ms;
-	int64_t give_up_ms;
+	int64_t timeout_ms;          /* of a request */
 };
 extern const struct option_row sink_option_rows[];   /* of one entry of section `sinks` */
 
@@ -68,6 +67,7 @@ struct sink_message {
 	uint64_t position;           /* in the order of its partition's stream, from 1; 0: outside of it, as a test is */
 	struct str json;             /* the event as it stands in the stream: what a webhook gets; empty: written by alert_json */
 	int64_t utc_offset_s;        /* of the touchpoint's clock, for that and for a summary that is missing */
+	struct str group;            /* what it belongs together with (the parent); may be empty */
 	struct str actor;            /* SINK_ACKNOWLEDGE: who; may be empty */
 };
 enum sink_what sink_what_of(enum alert_type);
@@ -86,6 +86,9 @@ struct sinks_options {
 	unsigned count;
 	unsigned queue_max;                 /* messages of a sink; 0: 1000 */
 	unsigned in_flight_max;             /* requests of a sink at once; 0: 4 */
+	int64_t give_up_ms;                 /* 0: 6 h */
+	int64_t retry_min_ms, retry_max_ms; /* the pauses; 0: 1 s, 5 min */
+	int64_t refresh_ms;                 /* alertmanager; 0: 1 min. An alert ends by itself after four times that */
 	const char *ca_file;                /* NULL: the system's certificates */
 	struct sinks_callbacks callbacks;   /* each may be NULL */
 };
@@ -100,8 +103,9 @@ const char *sinks_name(const struct sinks *, unsigned sink);
 enum sink_type sinks_type(const struct sinks *, unsigned sink);
 
 /* To the sinks in `to` (bit i: sink i). Returns the bits of those that have no room: they refuse everything further of this
- * partition too, until this position is offered to them again. Positions of a partition rise; one that a sink already knows is
- * ignored, so whoever is not sure offers again. A sink that does not want the event (kind, severity) is done with it at once. */
+ * partition too, until this position is offered to them again (or sinks_begin moves past it). Positions of a partition rise; one
+ * that a sink already knows is ignored, so whoever is not sure offers again. A sink that does not want the event
+ * (kind, severity; a test is wanted by all) is done with it at once. */
 NODISCARD uint32_t sinks_offer(struct sinks *, const struct sink_message *, uint32_t to);
 /* Sends what is due, waits at most timeout_ms for answers, calls back. now_ms is epoch time as the receivers see it. */
 void sinks_step(struct sinks *, int64_t now_ms, int64_t timeout_ms);
