@@ -17,7 +17,7 @@
 struct firing *firing_find(struct sink *sink, uint64_t incident)
 {
 	for (unsigned i = 0; i < sink->firing_count; i++) {
-		if (sink->firing[i].newest->message.event.incident == incident)
+		if (sink->firing[i].incident == incident)
 			return &sink->firing[i];
 	}
 	return NULL;
@@ -41,8 +41,11 @@ static struct firing *firing_add(struct sink *sink, struct copy *copy)
 		must(sink->firing != NULL);
 	}
 	struct firing *firing = &sink->firing[sink->firing_count++];
-	*firing = (struct firing){
-		.labels = copy_ref(copy), .newest = copy_ref(copy), .told = -1, .sending = -1};
+	*firing = (struct firing){.incident = copy->message.event.incident,
+				  .labels = copy_ref(copy),
+				  .newest = copy_ref(copy),
+				  .told = -1,
+				  .sending = -1};
 	return firing;
 }
 
@@ -91,7 +94,7 @@ static void batch_put(struct batch *batch, const struct sink *sink, struct firin
 	if (!firing->over)
 		alert.ends_ms += LIFE * set->refresh_ms;
 	batch->alerts[batch->alerts_count++] = alert;
-	batch->incidents[batch->incidents_count++] = firing->newest->message.event.incident;
+	batch->incidents[batch->incidents_count++] = firing->incident;
 }
 
 static void add_messages(struct batch *batch, struct sink *sink)

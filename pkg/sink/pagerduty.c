@@ -3,7 +3,8 @@
 /*
  * PagerDuty Events API v2. The incident's id is the dedup_key: repeated triggers join the open alert,
  * acknowledge and resolve find it. An update is a trigger again, as the API has no other way to tell
- * more; it pages nobody while the alert is open there.
+ * more: it notifies nobody while the alert is open there, unless its severity rises, which raises the
+ * urgency of an incident that takes it from there ("dynamic notifications").
  */
 #define SUMMARY_MAX 1024
 

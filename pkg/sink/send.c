@@ -59,13 +59,17 @@ void flight_free(struct flight *flight)
 	free(flight);
 }
 
-/* Nobody gets our secrets back from us, not even if the receiver repeats them. */
+/* Receivers repeat what they were asked. No secret gets out that way, and a path may be one. */
 static void mask(const struct sink *sink, char *reason)
 {
-	const char *secret = sink->credentials.text;
-	size_t len = strlen(secret);
-	for (char *at = reason; len && (at = strstr(at, secret)) != NULL; at += len)
-		memset(at, '*', len);
+	const char *host = strstr(sink->credentials.url, "://");
+	const char *path = host ? strchr(host + 3, '/') : NULL;
+	const char *const secrets[] = {sink->credentials.text, path ? path + 1 : ""};
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = strlen(secrets[i]);
+		for (char *at = reason; len >= 8 && (at = strstr(at, secrets[i])) != NULL; at += len)
+			memset(at, '*', len);
+	}
 }
 
 static void answered(void *context, const struct webclient_answer *answer)

@@ -111,7 +111,6 @@ static bool slack_goes_on(struct flight *flight, struct pending *pending,
 	if (memory && event->severity > memory->severity)
 		memory_set(sink, event, str_of(memory->channel), str_of(memory->ts));
 	pending->stage = 1;
-	pending->in_flight = false;
 	return memory != NULL;
 }
 
@@ -136,14 +135,16 @@ void single_answer(struct flight *flight, enum verdict verdict, const struct web
 {
 	struct sink *sink = flight->sink;
 	struct pending *pending = flight->members[0];
-	pending->in_flight = false;
 	if (pending->dropped) {
 		pending_remove(sink, pending);
 		return;
 	}
 	switch (verdict) {
 	case VERDICT_DONE:
-		if (sink->type != SINK_SLACK || !slack_goes_on(flight, pending, answer))
+		/* Under way until then: what is remembered goes to a callback, which may drop the message. */
+		if (sink->type == SINK_SLACK && slack_goes_on(flight, pending, answer) && !pending->dropped)
+			pending->in_flight = false;
+		else
 			deliver_done(sink, pending);
 		break;
 	case VERDICT_AGAIN:
@@ -151,7 +152,7 @@ void single_answer(struct flight *flight, enum verdict verdict, const struct web
 			      sink->set->now_ms + retry_pause(sink->set, pending->attempts + 1), reason);
 		break;
 	case VERDICT_LOST: slack_lost(flight, pending, reason); break;
-	case VERDICT_GONE: /* it goes with the others when the sink is disabled */ break;
+	case VERDICT_GONE: pending->in_flight = false; break; /* it goes with the others */
 	case VERDICT_FINAL: deliver_dead(sink, pending, reason); break;
 	}
 }

@@ -95,6 +95,7 @@ struct progress {                /* of a partition */
 };
 
 struct firing {                  /* alertmanager: an open incident */
+	uint64_t incident;
 	struct copy *labels, *newest;
 	int told;                    /* enum alert_severity as it is known there; -1: not yet */
 	int sending;                 /* ... as it is in the request under way */

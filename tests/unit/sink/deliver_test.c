@@ -423,7 +423,7 @@ static unsigned times(const char *text, const char *what)
 	return count;
 }
 
-/* Refreshed while open, and after a restart; a page ends the ticket in one request; silence once it is over. */
+/* Refreshed while open, also after a restart; a page ends the ticket in one request; silence afterwards. */
 static void test_alertmanager_state(void **state)
 {
 	struct sinks *sinks = create_one(SINK_ALERTMANAGER, "/am", (struct sinks_options){.refresh_ms = 200});
