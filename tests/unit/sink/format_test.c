@@ -229,8 +229,8 @@ static void test_long_texts(void **state)
 
 static void test_signature(void **state)
 {
-	/* First the Standard Webhooks specification's (whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw); the others were
-	 * made with Python's hmac. */
+	/* First that of the Standard Webhooks specification (whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw); the rest
+	 * were made with Python's hmac. */
 	static const unsigned char key[] = {0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a,
 					    0xab, 0x4f, 0x08, 0xd4, 0x3c, 0x3f, 0x08, 0x2c,
 					    0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0};
