@@ -37,7 +37,8 @@ static struct json *details_of(const struct alert_event *event)
 	put_number(details, "nps_before", figures->nps_before);
 	put_number(details, "nps_now", figures->nps_now);
 	put_number(details, "evidence_days", figures->evidence_days);
-	json_put(details, "responses", json_new_whole(figures->responses));
+	if (event->kind != ALERT_SOURCE_SUSPECT) /* of which it counts touchpoints */
+		json_put(details, "responses", json_new_whole(figures->responses));
 	put_text(details, "firing_as_well", also_firing(event, also));
 	if (event->test)
 		json_put(details, "test", json_new_bool(true));

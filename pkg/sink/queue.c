@@ -16,12 +16,22 @@ struct copy *copy_of(const struct sink_message *message)
 	copy->message = *message;
 	struct alert_event *event = &copy->message.event;
 	struct str *const texts[] = {
-		&event->touchpoint, &event->label,	 &event->team,	       &event->journey,
-		&event->stage,	    &event->source,	 &event->runbook,      &event->summary,
-		&event->dashboard,  &copy->message.json, &copy->message.group, &copy->message.actor,
+		&event->touchpoint,
+		&event->label,
+		&event->team,
+		&event->journey,
+		&event->stage,
+		&event->source,
+		&event->runbook,
+		&event->summary,
+		&event->dashboard,
+		&copy->message.json,
+		&copy->message.group,
+		&copy->message.actor,
+		NULL,
 	};
-	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++)
-		keep(&copy->pool, texts[i]);
+	for (struct str *const *text = texts; *text; text++)
+		keep(&copy->pool, *text);
 	for (unsigned i = 0; i < event->parents_count; i++)
 		keep(&copy->pool, &event->parents[i]);
 	for (unsigned i = 0; i < event->children_count; i++)
@@ -129,8 +139,10 @@ void queue_drop_partition(struct sink *sink, int32_t partition)
 
 void queue_clear(struct sink *sink)
 {
-	while (sink->first)
-		forget(sink, sink->first);
+	for (struct pending *at = sink->first, *next; at; at = next) {
+		next = at->next;
+		forget(sink, at);
+	}
 }
 
 /* ---- how far a partition is done ---- */

@@ -46,7 +46,7 @@ struct flight *flight_send(struct sink *sink, const char *path, const char *cons
 void flight_hold(struct flight *flight, struct pending *pending)
 {
 	size_t count = flight->members_count + 1;
-	flight->members = realloc(flight->members, count * sizeof *flight->members);
+	flight->members = realloc(flight->members, count * sizeof(struct pending *));
 	must(flight->members != NULL);
 	flight->members[flight->members_count++] = pending;
 	pending->in_flight = true;

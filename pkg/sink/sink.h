@@ -78,7 +78,7 @@ enum sink_what sink_what_of(enum alert_type);
 
 struct sinks_callbacks {
 	void *context;
-	/* Both end a message; after them sinks_low may have moved. All may call anything here but sinks_step and sinks_destroy. */
+	/* Both end a message; after them sinks_low may have moved. All may call what is here but sinks_step and sinks_destroy. */
 	void (*delivered)(void *context, unsigned sink, const struct sink_message *);
 	void (*dead_letter)(void *context, unsigned sink, const struct sink_message *, const char *reason);
 	/* Store this for the incident and sink for at least ALERT_REOPEN_MS after its end; given back with sinks_open. */

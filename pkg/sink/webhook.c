@@ -19,14 +19,25 @@ static const char *type_of(const struct sink_message *message)
 	return message->event.type == ALERT_REOPENED ? "reopened" : "raised";
 }
 
+/* ALERT_JSON_MAX is enough for links and names of usual length; theirs may be of any. */
+static struct str write_event(const struct sink_message *message, char **made)
+{
+	size_t len = 0;
+	for (size_t max = ALERT_JSON_MAX; len == 0; max *= 2) {
+		must(max <= 64 << 20);
+		free(*made);
+		*made = must_alloc(max);
+		len = alert_json(*made, max, &message->event, message->utc_offset_s);
+	}
+	return (struct str){*made, len};
+}
+
 char *webhook_body(const struct sink_message *message, int64_t now_ms, size_t *len)
 {
-	char made[ALERT_JSON_MAX], time[TIME_BYTES];
+	char *made = NULL, time[TIME_BYTES];
 	struct str event = message->json;
 	if (event.len == 0)
-		event = (struct str){made,
-				     alert_json(made, sizeof made, &message->event, message->utc_offset_s)};
-	must(event.len > 0);
+		event = write_event(message, &made);
 	size_t max = event.len + 160;
 	char *body = must_alloc(max);
 	time_text(now_ms, time);
@@ -35,6 +46,7 @@ char *webhook_body(const struct sink_message *message, int64_t now_ms, size_t *l
 	memcpy(body + *len, event.at, event.len);
 	*len += event.len;
 	body[(*len)++] = '}';
+	free(made);
 	return body;
 }
 

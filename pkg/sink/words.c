@@ -73,6 +73,11 @@ static void say_measured(struct words *words, const struct alert_event *event)
 		    (long long)figures->responses, onset, (long long)figures->detractors);
 		return;
 	}
+	if (event->kind == ALERT_SOURCE_SUSPECT) {
+		say(words, "%lld of its %lld active touchpoints fire at once.",
+		    (long long)figures->detractors, (long long)figures->responses);
+		return;
+	}
 	const char *who = event->kind == ALERT_PROMOTER_RISE ? "promoters" : "detractors";
 	if (isfinite(figures->baseline_rate))
 		say(words, "Normally %.0f %% are %s. ", 100 * figures->baseline_rate, who);

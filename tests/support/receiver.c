@@ -25,7 +25,7 @@ static void need(int good, const char *what)
 	abort();
 }
 
-struct receiver *receiver_start(void)
+struct receiver *receiver_start_tls(const char *cert, const char *key)
 {
 	struct receiver *receiver = calloc(1, sizeof *receiver);
 	int ends[2];
@@ -38,7 +38,8 @@ struct receiver *receiver_start(void)
 			_exit(1);
 		dup2(ends[1], 1);
 		close(ends[0]);
-		execlp("python3", "python3", "tests/support/receiver.py", (char *)NULL);
+		execlp("python3", "python3", "tests/support/receiver.py", cert ? "--cert" : NULL, cert,
+		       "--key", key, (char *)NULL);
 		_exit(127);
 	}
 	close(ends[1]);
@@ -49,6 +50,11 @@ struct receiver *receiver_start(void)
 	fclose(out);
 	receiver->port = (unsigned)strtoul(line, NULL, 10);
 	return receiver;
+}
+
+struct receiver *receiver_start(void)
+{
+	return receiver_start_tls(NULL, NULL);
 }
 
 void receiver_stop(struct receiver *receiver)

@@ -7,6 +7,7 @@
 struct receiver;
 
 struct receiver *receiver_start(void);            /* stops the test if it can't */
+struct receiver *receiver_start_tls(const char *cert, const char *key);   /* the same with https; it can't be asked what it saw */
 void receiver_stop(struct receiver *);            /* NULL is fine */
 unsigned receiver_port(const struct receiver *);
 const char *receiver_url(struct receiver *, const char *path);   /* good until the 16th call after */

@@ -11,10 +11,11 @@ A path is read from the left; what a segment asks for happens, then the rest is 
   /v2/enqueue           PagerDuty's Events API v2: checks the body
   /api/chat.postMessage /api/chat.update    Slack: checks token and body, keeps the messages
   /services/...         Slack's incoming webhook
+  /echo/...             404 that repeats the path
   anything else         200 "ok"
 GET /seen is a JSON list of all requests: at (epoch s), method, path, headers, body, status. GET /messages: Slack's messages.
 """
-import argparse, base64, hashlib, hmac, http.server, json, re, socket, struct, sys, threading, time
+import argparse, base64, hashlib, hmac, http.server, json, re, socket, ssl, struct, sys, threading, time
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 seen, counts, messages, hooks = [], {}, [], {}
@@ -155,6 +156,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
                 status, text = check_pagerduty(self.lower, self.body)
             elif parts[0] == "api":
                 status, text = slack(parts[-1], self.lower, self.body)
+            elif parts[0] == "echo":
+                status, text = 404, f"Cannot POST {path}"
             elif parts[0] == "services":
                 status, text = (200, "ok") if json.loads(self.body).get("text") else (400, "no_text")
             else:
@@ -189,9 +192,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--secret", default=SECRET)
+    parser.add_argument("--cert", help="speak TLS with this certificate and --key")
+    parser.add_argument("--key")
     options = parser.parse_args()
     globals()["SECRET"] = options.secret
     server = Server(("127.0.0.1", options.port), Receiver)
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert, options.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

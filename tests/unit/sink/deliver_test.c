@@ -26,23 +26,35 @@ static struct {
 	char dead_reason[400], memory[120];
 } heard;
 
+/* What a callback does besides: the worst is that the partition goes away in the middle of it. */
+static struct sinks *drop_of;
+
+static void drop(void)
+{
+	if (drop_of)
+		sinks_drop_partition(drop_of, 0);
+}
+
 static void on_delivered(void *context, unsigned sink, const struct sink_message *message)
 {
 	must(heard.delivered < EVENTS_MAX);
 	heard.sink[heard.delivered] = sink;
 	heard.order[heard.delivered++] = message->event.incident << 32 | message->position;
+	drop();
 }
 
 static void on_dead(void *context, unsigned sink, const struct sink_message *message, const char *reason)
 {
 	heard.dead++;
 	snprintf(heard.dead_reason, sizeof heard.dead_reason, "%s", reason);
+	drop();
 }
 
 static void on_remember(void *context, unsigned sink, const struct alert_event *event, struct str memory)
 {
 	heard.remembered++;
 	snprintf(heard.memory, sizeof heard.memory, "%.*s", (int)memory.len, memory.at);
+	drop();
 }
 
 static int64_t now_ms(void)
@@ -313,6 +325,48 @@ static void test_dropped_partition(void **state)
 	sinks_destroy(sinks);
 }
 
+static void test_drop_in_a_callback(void **state)
+{
+	static const struct {
+		enum sink_type type;
+		const char *path;
+	} rows[] = {
+		{SINK_WEBHOOK, "/hook/x"},
+		{SINK_WEBHOOK, "/fault/all/400/x"},
+		{SINK_WEBHOOK, "/fault/all/410/x"},
+		{SINK_SLACK, "/api"},
+		{SINK_PAGERDUTY, "/v2/enqueue"},
+		{SINK_ALERTMANAGER, "/am/drop"},
+		{SINK_ALERTMANAGER, "/fault/all/400/x"},
+		{SINK_ALERTMANAGER, "/fault/all/410/x"},
+	};
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sinks *sinks = create_one(rows[i].type, rows[i].path, (struct sinks_options){0});
+		drop_of = sinks;
+		for (uint64_t n = 1; n <= 6; n++)
+			offer(sinks, n % 3, n > 3 ? SINK_ACKNOWLEDGE : SINK_TRIGGER, n);
+		for (int64_t end = now_ms() + 300; now_ms() < end;)
+			sinks_step(sinks, now_ms(), 20);
+		assert_int_equal(heard.delivered + heard.dead + heard.remembered, 1);
+		assert_int_equal(sinks_stats(sinks, 0).queued, 0);
+		assert_int_equal(sinks_low(sinks, 0, 0), 0);
+		drop_of = NULL;
+		sinks_destroy(sinks);
+	}
+}
+
+/* A receiver that repeats what it was asked, as many frameworks do of a path that they do not know. */
+static void test_secrets_are_masked(void **state)
+{
+	struct sinks *sinks = create_one(SINK_SLACK, "/echo/T0123/s3cret", (struct sinks_options){0});
+	offer(sinks, 1, SINK_TRIGGER, 1);
+	run(sinks, 1);
+	assert_int_equal(heard.dead, 1);
+	assert_non_null(strstr(heard.dead_reason, "Cannot POST /****"));
+	assert_null(strstr(heard.dead_reason, "s3cret"));
+	sinks_destroy(sinks);
+}
+
 /* ---- the receivers' languages ---- */
 
 static void test_pagerduty(void **state)
@@ -570,6 +624,8 @@ int main(void)
 		cmocka_unit_test(test_full_queue),
 		cmocka_unit_test(test_what_is_wanted),
 		cmocka_unit_test(test_dropped_partition),
+		cmocka_unit_test(test_drop_in_a_callback),
+		cmocka_unit_test(test_secrets_are_masked),
 		cmocka_unit_test(test_pagerduty),
 		cmocka_unit_test(test_slack_thread),
 		cmocka_unit_test(test_slack_first_message_is_gone),

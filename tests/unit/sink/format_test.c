@@ -58,7 +58,7 @@ static struct sink_message suspect(void)
 	message.event.touchpoint = STR("");
 	message.event.label = message.event.source = STR("surveys");
 	message.event.summary = STR("surveys: 31 of 40 touchpoints fire at once; is the scale reversed?");
-	message.event.figures = (struct alert_figures){NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 0, 0};
+	message.event.figures = (struct alert_figures){NAN, NAN, NAN, NAN, NAN, NAN, NAN, 40, 31, SAMPLE_MS};
 	return message;
 }
 
@@ -202,6 +202,18 @@ static void test_webhook_writes_the_event(void **state)
 	free(body);
 }
 
+static void test_webhook_of_long_links(void **state)
+{
+	static char link[100000];
+	memset(link, 'x', sizeof link);
+	struct sink_message message = full(SINK_TRIGGER);
+	message.event.dashboard = (struct str){link, sizeof link};
+	size_t len;
+	char *body = webhook_body(&message, SAMPLE_MS, &len);
+	assert_true(len > sizeof link);
+	free(body);
+}
+
 /* Long texts of many characters neither overflow nor end in half a character. */
 static void test_long_texts(void **state)
 {
@@ -229,8 +241,8 @@ static void test_long_texts(void **state)
 
 static void test_signature(void **state)
 {
-	/* First the Standard Webhooks specification's (whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw); the others were
-	 * made with Python's hmac. */
+	/* First that of the Standard Webhooks specification (whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw); others
+	 * were made with Python's hmac. */
 	static const unsigned char key[] = {0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a,
 					    0xab, 0x4f, 0x08, 0xd4, 0x3c, 0x3f, 0x08, 0x2c,
 					    0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0};
@@ -328,9 +340,13 @@ static void test_verdicts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),	   cmocka_unit_test(test_webhook_writes_the_event),
-		cmocka_unit_test(test_long_texts), cmocka_unit_test(test_signature),
-		cmocka_unit_test(test_webhook_id), cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_webhook_writes_the_event),
+		cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_webhook_id),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_webhook_of_long_links),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
