@@ -158,7 +158,7 @@ struct alert_event {
 	unsigned children_count;
 	unsigned firing;                   /* children in all, when the list has no room for all of them; else 0 */
 	bool collected;                    /* one message for a parent (touchpoint): so many more of its touchpoints fire */
-	struct str dashboard, runbook;     /* finished URLs; empty: none */
+	struct str dashboard, runbook, ack;   /* finished URLs; empty: none. ack: of a delivered message only */
 	struct str summary;                /* read: as it was told; written: made anew by alert_json */
 	bool test;                         /* `corridor alerts test` */
 };

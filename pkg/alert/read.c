@@ -157,6 +157,7 @@ static void read_rest(struct reader *r, struct alert_event *e)
 	if (links.object) {
 		e->dashboard = get_string(&links, "dashboard");
 		e->runbook = get_string(&links, "runbook");
+		e->ack = get_string(&links, "ack");
 	}
 }
 

@@ -187,6 +187,7 @@ static size_t write_event(struct writer *w, const struct alert_event *e, struct 
 	open_as(w, "{");
 	put_string(w, "dashboard", e->dashboard);
 	put_string(w, "runbook", e->runbook);
+	put_string(w, "ack", e->ack);
 	close_as(w, "}");
 	put_string(w, "summary", summary);
 	put_bool(w, "test", e->test);

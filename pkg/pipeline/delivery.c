@@ -23,6 +23,7 @@ enum {
 	PEOPLE_MS = 2000,
 	WAIT_MS = 500,
 	STREAM_PAGE = 200,
+	LINK_MS = 7 * 24 * 3600 * 1000, /* how long a link in a message acknowledges */
 	KEPT_MS = 24 * 3600 * 1000, /* how long the desk wants to know of an incident that is over */
 };
 
@@ -45,7 +46,12 @@ struct delivery {
 	pthread_t thread;
 	bool running, begun;
 	atomic_bool stop, owner, news;
-	pthread_mutex_t lock; /* of the pointer `sinks`: they are woken from other threads */
+	pthread_mutex_t
+		lock; /* of the pointer `sinks`, since they are woken from other threads, and of `fresh` */
+	bool has_fresh;
+	struct desk_options fresh; /* settings that were read again */
+	struct alert_options alerts, fresh_alerts;
+	struct http_secret secret;
 	char after[STORE_STREAM_ID_BYTES];
 	int64_t read_ms, people_ms;
 	struct outgoing *first, **last;
@@ -94,6 +100,7 @@ static bool open_sinks(struct delivery *d, struct err *err)
 	const struct pipeline_setup *setup = &d->pipeline->setup;
 	struct sinks_options options = {.sinks = setup->sinks,
 					.count = setup->sinks_count,
+					.give_up_ms = setup->delivery.give_up_ms,
 					.callbacks = {d, delivered, dead_letter, remember}};
 	struct sinks *sinks = sinks_create(&options, err);
 	pthread_mutex_lock(&d->lock);
@@ -117,7 +124,12 @@ struct delivery *delivery_create(struct pipeline *p, struct err *err)
 	d->pipeline = p;
 	d->shard = metrics_shard(p->metrics);
 	d->last = &d->first;
+	d->alerts = p->setup.watch.alerts;
 	pthread_mutex_init(&d->lock, NULL);
+	if (!http_secret_read(&d->secret, p->setup.http.token_file, err)) {
+		delivery_destroy(d);
+		return NULL;
+	}
 	d->store = store_create(&p->setup.store, err);
 	if (d->store && open_sinks(d, err))
 		return d;
@@ -295,12 +307,31 @@ static int64_t utc_offset_s(const struct delivery *d, int64_t at_ms)
 	return zone ? zone_offset_s(zone, at_ms) : 0;
 }
 
+/* What is made of several incidents is in no stream: it is kept with the others here, so that it can be acknowledged and found again. */
+static void keep_made(struct delivery *d, const struct desk_message *m, struct str json)
+{
+	struct store_incident made = {m->event.incident, m->what != DESK_RESOLVE, json};
+	if (m->event.partition < 0 && !store_incident_put(d->store, &made, m->event.at_ms))
+		log_warn("incident %016" PRIx64 ", made of several, could not be kept: %s", m->event.incident,
+			 store_error(d->store));
+}
+
 /* The desk's texts are gone at its next call: the event is kept as its JSON read back. */
 static void send_out(struct delivery *d, const struct desk_message *m)
 {
-	char json[ALERT_JSON_MAX];
+	char json[ALERT_JSON_MAX], ack[HTTP_LINK_MAX];
+	const struct pipeline_setup *setup = &d->pipeline->setup;
+	struct alert_event event = m->event;
+	struct watch_links links;
 	struct outgoing *o = must_alloc(sizeof *o);
-	size_t len = alert_json(json, sizeof json, &m->event, utc_offset_s(d, m->event.at_ms));
+	if (event.collected)
+		watch_describe(setup->watch.registry, &d->alerts, &event, &links);
+	size_t len = alert_json(json, sizeof json, &event, utc_offset_s(d, event.at_ms));
+	if (len)
+		keep_made(d, m, (struct str){json, len});
+	event.ack = (struct str){ack, http_ack_link(ack, &d->secret, setup->http.public_url, event.incident,
+						    event.at_ms + LINK_MS)};
+	len = alert_json(json, sizeof json, &event, utc_offset_s(d, event.at_ms));
 	if (len == 0 || !alert_read(&o->event, (struct str){json, len}, &o->pool)) {
 		log_error("an alert of %.*s does not fit into %d bytes and is not delivered",
 			  (int)m->event.touchpoint.len, m->event.touchpoint.at, ALERT_JSON_MAX);
@@ -363,10 +394,22 @@ static void settle(struct delivery *d)
 
 /* ---- the thread ---- */
 
+static void take_settings(struct delivery *d, int64_t now_ms)
+{
+	pthread_mutex_lock(&d->lock);
+	if (d->has_fresh) {
+		desk_set_options(d->desk, &d->fresh, now_ms);
+		d->alerts = d->fresh_alerts;
+	}
+	d->has_fresh = false;
+	pthread_mutex_unlock(&d->lock);
+}
+
 static void step(struct delivery *d)
 {
 	int64_t now_ms = pipeline_now(d->pipeline);
 	struct desk_message message;
+	take_settings(d, now_ms);
 	read_stream(d, now_ms);
 	hear_people(d, now_ms);
 	while (desk_next(d->desk, now_ms, &message))
@@ -419,6 +462,17 @@ void delivery_own(struct delivery *d, bool owner)
 {
 	if (d)
 		atomic_store(&d->owner, owner);
+}
+
+void delivery_set(struct delivery *d, const struct desk_options *options, const struct alert_options *alerts)
+{
+	if (d == NULL)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->fresh = *options;
+	d->fresh_alerts = *alerts;
+	d->has_fresh = true;
+	pthread_mutex_unlock(&d->lock);
 }
 
 void delivery_wake(struct delivery *d)

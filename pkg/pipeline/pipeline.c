@@ -178,6 +178,12 @@ bool pipeline_start(struct pipeline *p, struct err *err)
 	struct http_callbacks callbacks = {.context = p, .metrics = metrics_of, .ready = ready};
 	must(!p->started);
 	p->started = true;
+	if (p->setup.http.token_file) {
+		p->acks = acks_create(p, err);
+		callbacks.ack = acks_take;
+		if (p->acks == NULL)
+			return false;
+	}
 	if (p->setup.watches && !start_watch(p, err))
 		return false;
 	if (p->setup.intakes) {
@@ -207,6 +213,13 @@ bool pipeline_tick(struct pipeline *p, struct err *err)
 	*err = p->error;
 	pthread_mutex_unlock(&p->lock);
 	return false;
+}
+
+void pipeline_reload(struct pipeline *p, const struct config *config)
+{
+	if (p->watcher)
+		watcher_set(p->watcher, &config->alerts);
+	delivery_set(p->delivery, &config->delivery, &config->alerts);
 }
 
 void pipeline_stop(struct pipeline *p)
@@ -241,6 +254,7 @@ void pipeline_destroy(struct pipeline *p)
 	watcher_destroy(p->watcher);
 	publisher_destroy(p->publisher);
 	delivery_destroy(p->delivery);
+	acks_destroy(p->acks);
 	metrics_destroy(p->metrics);
 	os_clock_destroy(p->clock);
 	pthread_mutex_destroy(&p->lock);

@@ -63,6 +63,8 @@ NODISCARD struct pipeline *pipeline_create(const struct pipeline_setup *, struct
 NODISCARD bool pipeline_start(struct pipeline *, struct err *);
 /* What has to be done about once a second; false: a thread gave up, err says why. */
 NODISCARD bool pipeline_tick(struct pipeline *, struct err *);
+/* What can change while it runs, after config_apply_live: the configuration's texts must outlive the pipeline. */
+void pipeline_reload(struct pipeline *, const struct config *);
 void pipeline_stop(struct pipeline *);      /* drains, commits, leaves the groups, writes out, joins */
 void pipeline_destroy(struct pipeline *);   /* stops first, if need be. NULL is fine */
 

@@ -23,6 +23,7 @@ struct pipeline {
 	struct watcher *watcher;
 	struct publisher *publisher;
 	struct delivery *delivery;             /* NULL: there is no sink */
+	struct acks *acks;                     /* NULL: nobody may acknowledge over HTTP */
 	uint32_t shards, journal_partitions;   /* of our topics, as many as are used: layout.c */
 	int64_t letter_bytes_max;    /* of a dead letter: key, value, headers */
 	atomic_bool failed;
@@ -247,7 +248,8 @@ struct watcher {
 	bool redis_failed;                /* noticed since partitions were revoked */
 	pthread_mutex_t lock;             /* of closing and denied */
 	struct err denied;                /* the right that is missing just now */
-	atomic_bool drain, caught_up;
+	atomic_bool drain, caught_up, has_fresh;
+	struct alert_options fresh;       /* settings that were read again; under lock */
 	int64_t last_second_ns;
 	uint64_t clamped;
 	char topic[KAFKA_TOPIC_NAME_BYTES];
@@ -259,6 +261,7 @@ void watcher_drain(struct watcher *);   /* asks it to read to the end, write out
 void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
+void watcher_set(struct watcher *, const struct alert_options *);   /* any thread: settings that were read again */
 bool watcher_denied(struct watcher *, struct err *);   /* a right is missing just now; from any thread */
 
 /* tell.c: events of incidents to Kafka, before anybody else hears of them */
@@ -295,6 +298,13 @@ struct parcel {
 
 #define PARCELS 2   /* one is written while the next is filled */
 
+/* ---- acks.c: on http's thread ---- */
+
+struct acks;
+struct acks *acks_create(struct pipeline *, struct err *);
+void acks_destroy(struct acks *);
+enum http_ack acks_take(void *pipeline, uint64_t incident, struct str by);
+
 /* ---- delivery.c: a thread of its own ---- */
 
 struct delivery *delivery_create(struct pipeline *, struct err *);
@@ -302,6 +312,7 @@ bool delivery_start(struct delivery *, struct err *);
 void delivery_stop(struct delivery *);             /* asks, joins */
 void delivery_destroy(struct delivery *);
 void delivery_own(struct delivery *, bool owner);   /* any thread: we own partition 0, or no longer. NULL is fine */
+void delivery_set(struct delivery *, const struct desk_options *, const struct alert_options *);   /* any thread: settings that were read again. NULL is fine */
 void delivery_wake(struct delivery *);              /* any thread: the stream has something new. NULL is fine */
 
 struct publisher *publisher_create(struct pipeline *, struct err *);

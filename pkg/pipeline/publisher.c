@@ -35,7 +35,7 @@ struct publisher {
 	unsigned health_room;
 	_Atomic uint64_t published;
 	atomic_bool up;
-	int64_t last_second_ns;
+	int64_t last_second_ns, registry_ns;
 	uint64_t connects, losses;
 };
 
@@ -158,6 +158,17 @@ static void write_health(struct publisher *pub)
 		(void)store_connect(pub->store);
 }
 
+/* With each sweep, as all that readers see. */
+static void write_registry(struct publisher *pub, int64_t now_ns)
+{
+	const struct pipeline_setup *setup = &pub->pipeline->setup;
+	if (setup->registry_json == NULL ||
+	    (pub->registry_ns && now_ns - pub->registry_ns < setup->watch.options.refresh_ms * 1000000))
+		return;
+	if (store_registry(pub->store, str_of(setup->registry_json)))
+		pub->registry_ns = now_ns;
+}
+
 static void each_second(struct publisher *pub)
 {
 	int64_t now_ns = os_monotonic_ns();
@@ -165,6 +176,7 @@ static void each_second(struct publisher *pub)
 		return;
 	pub->last_second_ns = now_ns;
 	write_health(pub);
+	write_registry(pub, now_ns);
 	struct store_stats stats = store_stats(pub->store);
 	bool up = store_up(pub->store);
 	if (up != atomic_load(&pub->up)) {

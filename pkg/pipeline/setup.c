@@ -67,6 +67,7 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.alerts = config->alerts,
 				.registry = config->registry,
 			},
+		.delivery = config->delivery,
 		.sinks = config->sinks,
 		.sinks_count = config->sinks_count,
 	};

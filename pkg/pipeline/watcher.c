@@ -203,10 +203,33 @@ static void each_second(struct watcher *w)
 	kafka_producer_serve(w->producer);
 }
 
+/* Settings that were read again hold from the next record on. */
+static void take_settings(struct watcher *w)
+{
+	if (!atomic_exchange(&w->has_fresh, false))
+		return;
+	pthread_mutex_lock(&w->lock);
+	struct alert_options fresh = w->fresh;
+	pthread_mutex_unlock(&w->lock);
+	w->pipeline->setup.watch.alerts =
+		fresh; /* of partitions that are still to come: this thread's alone */
+	for (unsigned i = 0; i < w->parts_count; i++)
+		watch_alerts_set(w->parts[i]->watch, &fresh);
+}
+
+void watcher_set(struct watcher *w, const struct alert_options *options)
+{
+	pthread_mutex_lock(&w->lock);
+	w->fresh = *options;
+	pthread_mutex_unlock(&w->lock);
+	atomic_store(&w->has_fresh, true);
+}
+
 static bool step(struct watcher *w)
 {
 	struct err err = {0};
 	size_t count = 0;
+	take_settings(w);
 	if (kafka_consumer_poll(w->consumer, w->records, POLL_RECORDS, &count, POLL_MS, &err) ==
 	    KAFKA_POLL_FATAL) {
 		err_prefix(&err, "watch");

@@ -48,6 +48,7 @@ static struct json *annotations_of(const struct sink_message *message)
 	put_text(annotations, "description", describe(event, description));
 	put_text(annotations, "runbook_url", event->runbook);
 	put_text(annotations, "dashboard_url", event->dashboard);
+	put_text(annotations, "ack_url", event->ack);
 	incident_text(event->incident, incident);
 	put_text(annotations, "incident", str_of(incident));
 	return annotations;

@@ -85,6 +85,7 @@ char *pagerduty_body(const struct sink_message *message, const char *routing_key
 		struct json *links = json_new_array();
 		put_link(links, message->event.dashboard, "Dashboard");
 		put_link(links, message->event.runbook, "Runbook");
+		put_link(links, message->event.ack, "Acknowledge");
 		json_put(body, "links", links);
 		put_text(body, "client", STR("Corridor"));
 		put_text(body, "client_url", message->event.dashboard);

@@ -16,19 +16,10 @@ struct copy *copy_of(const struct sink_message *message)
 	copy->message = *message;
 	struct alert_event *event = &copy->message.event;
 	struct str *const texts[] = {
-		&event->touchpoint,
-		&event->label,
-		&event->team,
-		&event->journey,
-		&event->stage,
-		&event->source,
-		&event->runbook,
-		&event->summary,
-		&event->dashboard,
-		&copy->message.json,
-		&copy->message.group,
-		&copy->message.actor,
-		NULL,
+		&event->touchpoint,   &event->label,  &event->team,	   &event->journey,
+		&event->stage,	      &event->source, &event->runbook,	   &event->summary,
+		&event->dashboard,    &event->ack,    &copy->message.json, &copy->message.group,
+		&copy->message.actor, NULL,
 	};
 	for (struct str *const *text = texts; *text; text++)
 		keep(&copy->pool, *text);

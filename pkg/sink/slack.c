@@ -107,6 +107,8 @@ static void write_text(struct words *words, const struct sink_message *message, 
 	say_context(words, &message->event);
 	say_link(words, message->event.dashboard, "Dashboard");
 	say_link(words, message->event.runbook, "Runbook");
+	if (message->what != SINK_RESOLVE)
+		say_link(words, message->event.ack, "Acknowledge");
 }
 
 char *slack_body(const struct sink_message *message, enum slack_call call, const struct slack_place *place,

@@ -15,21 +15,17 @@ void told_release(struct watch *w)
 
 /* ---- an event ---- */
 
-struct links {
-	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];
-};
-
 static struct str link_of(char *out, size_t max, const char *pattern, const struct alert_event *e)
 {
 	return (struct str){out,
 			    pattern ? alert_link(out, max, str_of(pattern), e->touchpoint, e->ledger) : 0};
 }
 
-static void describe(const struct watch *w, struct alert_event *e, struct links *links)
+void watch_describe(const struct registry *registry, const struct alert_options *o, struct alert_event *e,
+		    struct watch_links *links)
 {
-	const struct registry_touchpoint *known = registry_find(w->setup.registry, e->touchpoint);
-	const struct alert_options *o = &w->setup.alerts;
-	e->parents_count = registry_ancestors(w->setup.registry, e->touchpoint, e->parents);
+	const struct registry_touchpoint *known = registry_find(registry, e->touchpoint);
+	e->parents_count = registry_ancestors(registry, e->touchpoint, e->parents);
 	e->dashboard = link_of(links->dashboard, sizeof links->dashboard, o->dashboard, e);
 	e->runbook = link_of(links->runbook, sizeof links->runbook,
 			     known && known->runbook ? known->runbook : o->runbook, e);
@@ -40,6 +36,12 @@ static void describe(const struct watch *w, struct alert_event *e, struct links 
 	e->journey = str_of(known->journey);
 	e->stage = str_of(known->stage);
 	e->moment_of_truth = known->moment_of_truth;
+}
+
+/* By the log's time, so that a touchpoint whose state was lost or left does not begin below what Redis holds. */
+static uint64_t number_after(uint64_t number, int64_t at_ms)
+{
+	return number >= (uint64_t)at_ms ? number + 1 : (uint64_t)at_ms;
 }
 
 static struct told *append(struct watch *w)
@@ -58,9 +60,10 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 		const struct alert_step *step, const struct alert_figures *figures, int64_t at_ms)
 {
 	char json[ALERT_JSON_MAX];
-	struct links links;
+	struct watch_links links;
 	struct touch *t = &w->touches[i];
 	struct judged *j = w->slots[t->slot[ledger]].judged;
+	j->number = number_after(j->number, at_ms);
 	struct alert_event e = {.incident = step->incident,
 				.type = step->type,
 				.kind = kind,
@@ -70,9 +73,9 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 				.at_ms = at_ms,
 				.raised_ms = step->raised_ms,
 				.partition = w->setup.partition,
-				.number = ++j->number,
+				.number = j->number,
 				.figures = *figures};
-	describe(w, &e, &links);
+	watch_describe(w->setup.registry, &w->setup.alerts, &e, &links);
 	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
 	must(len > 0);
 	struct told *told = append(w);

@@ -94,6 +94,12 @@ unsigned watch_incidents(const struct watch *);                      /* open one
 /* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
 void watch_alerts_set(struct watch *, const struct alert_options *);
 
+/* What the registry and the settings say of an event's touchpoint; its text lies in the registry and in `links`. */
+struct watch_links {
+	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];
+};
+void watch_describe(const struct registry *, const struct alert_options *, struct alert_event *, struct watch_links *);
+
 /* Without a checkpoint the log is read again: detectors learn from it, nothing is told. Begin before the first record, then hand in what
  * was told (every event in Kafka's corridor.alerts, in its order); the end tells what is over by now. */
 void watch_rebuild_begin(struct watch *);

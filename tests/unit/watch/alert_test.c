@@ -410,7 +410,7 @@ static void a_log_that_is_read_anew_tells_nothing_of_the_past(void **state)
 	const struct watch_alert *a = watch_alert_next(w);
 	assert_non_null(a);
 	assert_int_equal(a->type, ALERT_RESOLVED);
-	assert_true(a->incident == open.incident && a->number == open.number + 1);
+	assert_true(a->incident == open.incident && a->number > open.number);
 	assert_null(watch_alert_next(w));
 	watch_destroy(w);
 	release(&k);
