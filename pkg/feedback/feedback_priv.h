@@ -7,7 +7,9 @@
  * on the order of members.
  *
  * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is nowhere allowed in JSON, so
- * it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded from any position up to the end.
+ * it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded from any position up to the end. While it is copied a
+ * map is made of the bytes at which a string ends or needs a look: the end of a string is then one look into the map away, whether
+ * it has two bytes or fifty, and no loop's end has to be foreseen.
  */
 #ifndef FEEDBACK_PRIV_H
 #define FEEDBACK_PRIV_H
@@ -105,6 +107,8 @@ struct block {
 
 struct feedback_decoder {
 	char *copy;
+	uint64_t *map; /* of the copy: a bit per byte, see kernel_priv.h */
+	uintptr_t map_at; /* and where it would begin were the copy at address 0 */
 	size_t bytes_max;
 	unsigned depth_max, depth;
 	enum feedback_reason fault;

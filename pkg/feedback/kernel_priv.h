@@ -1,12 +1,14 @@
 /*
- * The 16-byte kernel: SSE2 as it is on x86, through SIMDe on anything else. Wider registers brought nothing on messages of this size.
+ * Many bytes at once: SSE2 as it is on x86, through SIMDe on anything else, and so is AVX2 where the compiler may not use it.
  */
 #ifndef FEEDBACK_KERNEL_PRIV_H
 #define FEEDBACK_KERNEL_PRIV_H
 
-#include <simde/x86/sse2.h>
+#include <simde/x86/avx2.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "feedback/feedback_priv.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from their lowest byte");
 
@@ -28,19 +30,56 @@ static inline uint32_t same16(const void *a, const void *b)
 	return (uint32_t)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(load16(a), load16(b)));
 }
 
-/* The first byte of a string that needs a look: a quote, a backslash, a control byte, or the first of a non-ASCII sequence.
+/* Copies 32 bytes; bit i: byte i ends a string or needs a look there: a quote, a backslash, a control byte, one that is not ASCII.
  * Bytes are compared as signed, so one comparison with ' ' finds control bytes and those from 0x80 on. */
-static inline const char *text_stop(const char *p)
+static inline uint32_t stops32(const char *from, char *to)
 {
-	for (;; p += 16) {
-		simde__m128i bytes = load16(p);
-		simde__m128i quote = simde_mm_cmpeq_epi8(bytes, simde_mm_set1_epi8('"'));
-		simde__m128i slash = simde_mm_cmpeq_epi8(bytes, simde_mm_set1_epi8('\\'));
-		simde__m128i other = simde_mm_cmplt_epi8(bytes, simde_mm_set1_epi8(' '));
-		int stops = simde_mm_movemask_epi8(simde_mm_or_si128(simde_mm_or_si128(quote, slash), other));
-		if (stops)
-			return p + __builtin_ctz((unsigned)stops);
+	simde__m256i bytes = simde_mm256_loadu_si256((const simde__m256i *)from);
+	simde_mm256_storeu_si256((simde__m256i *)to, bytes);
+	simde__m256i quote = simde_mm256_cmpeq_epi8(bytes, simde_mm256_set1_epi8('"'));
+	simde__m256i slash = simde_mm256_cmpeq_epi8(bytes, simde_mm256_set1_epi8('\\'));
+	simde__m256i other = simde_mm256_cmpgt_epi8(simde_mm256_set1_epi8(' '), bytes);
+	return (uint32_t)simde_mm256_movemask_epi8(
+		simde_mm256_or_si256(simde_mm256_or_si256(quote, slash), other));
+}
+
+static inline uint64_t stops64(const char *from, char *to)
+{
+	return (uint64_t)stops32(from + 32, to + 32) << 32 | stops32(from, to);
+}
+
+/* The message with a NUL behind it, and the map of its stops; the NUL is one. `to` has room for 64 bytes more. The last 64 bytes are
+ * taken in one piece, over some of those before: nothing is read beyond the message. */
+static inline void copy_with_map(char *to, uint64_t *map, const char *from, size_t len)
+{
+	size_t rest = len % 64;
+	if (unlikely(len < 64)) {
+		if (len > 0)
+			memcpy(to, from, len);
+		memset(to + len, 0, 64 - len);
+		*map = stops64(to, to);
+		return;
 	}
+	for (const char *end = from + len - rest; from < end; from += 64, to += 64)
+		*map++ = stops64(from, to);
+	*map = (uint64_t)1 << rest;
+	if (likely(rest > 0))
+		*map |= stops64(from + rest - 64, to + rest - 64) >> (64 - rest);
+	to[rest] = '\0';
+}
+
+/* The first stop from p on. `map` is where the map would begin were the copy at address 0. Read from the byte that p's bit lies in, not
+ * from its word: 57 bits are enough for most strings. */
+static inline const char *next_stop(uintptr_t map, const char *p)
+{
+	uintptr_t at = (uintptr_t)p;
+	uint64_t stops = load8((const void *)(map + at / 8)) >> at % 8;
+	while (unlikely(stops == 0)) {
+		p += 64 - at % 8;
+		at = (uintptr_t)p;
+		stops = load8((const void *)(map + at / 8));
+	}
+	return p + __builtin_ctzll(stops);
 }
 
 /* How many of the 16 bytes at p are digits before the first that is none. */

@@ -226,6 +226,9 @@ struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping,
 		return NULL;
 	}
 	d->copy = must_alloc(d->bytes_max + PAD);
+	d->map = must_array(d->bytes_max / 64 + 2, sizeof *d->map);
+	must((uintptr_t)d->copy % 8 == 0);
+	d->map_at = (uintptr_t)d->map - (uintptr_t)d->copy / 8;
 	scratch_init(d);
 	return d;
 }
@@ -241,6 +244,7 @@ void feedback_destroy(struct feedback_decoder *d)
 	freelocale(d->plain);
 	free(d->nodes);
 	free(d->names);
+	free(d->map);
 	free(d->copy);
 	free(d);
 }

@@ -65,7 +65,7 @@ static inline const char *read_text(struct feedback_decoder *d, const char *p, e
 {
 	*token = TOKEN_TEXT;
 	for (;;) {
-		p = text_stop(p);
+		p = next_stop(d->map_at, p);
 		if (likely(*p == '"'))
 			return p;
 		p = text_rare(d, p, token);
@@ -393,9 +393,7 @@ static const char *read_object(struct feedback_decoder *d, const char *p, struct
 
 enum feedback_reason scan_message(struct feedback_decoder *d, struct str message)
 {
-	if (likely(message.len > 0))
-		memcpy(d->copy, message.at, message.len);
-	d->copy[message.len] = '\0';
+	copy_with_map(d->copy, d->map, message.at, message.len);
 	d->message = message;
 	d->depth = 0;
 	for (int field = 0; field < FEEDBACK_FIELDS; field++)
