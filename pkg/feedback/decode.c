@@ -293,7 +293,7 @@ static void no_content(struct feedback *out)
 	out->content = 0;
 }
 
-enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str message, struct feedback *out)
+enum feedback_reason decode_message(struct feedback_decoder *d, struct str message, struct feedback *out)
 {
 	enum feedback_reason reason;
 	if (unlikely(message.len > d->bytes_max))

@@ -106,6 +106,7 @@ struct block {
 };
 
 struct feedback_decoder {
+	enum feedback_reason (*decode)(struct feedback_decoder *, struct str message, struct feedback *out);
 	char *copy;
 	uint64_t *map; /* of the copy: a bit per byte, see kernel_priv.h */
 	uintptr_t map_at; /* and where it would begin were the copy at address 0 */
@@ -143,6 +144,10 @@ static inline uint64_t name_mark(struct str name)
 						 64
 			: 1;
 }
+
+/* decode.c: feedback_decode for any machine; decode_v3.c: for those with AVX2. */
+enum feedback_reason decode_message(struct feedback_decoder *, struct str message, struct feedback *out);
+enum feedback_reason decode_message_v3(struct feedback_decoder *, struct str message, struct feedback *out);
 
 /* mapping.c */
 void node_learn(struct step *, const char *from, const char *to, struct str name, uint32_t target);

@@ -30,6 +30,11 @@ static inline uint32_t same16(const void *a, const void *b)
 	return (uint32_t)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(load16(a), load16(b)));
 }
 
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* Copies 32 bytes; bit i: byte i ends a string or needs a look there: a quote, a backslash, a control byte, one that is not ASCII.
  * Bytes are compared as signed, so one comparison with ' ' finds control bytes and those from 0x80 on. */
 static inline uint32_t stops32(const char *from, char *to)

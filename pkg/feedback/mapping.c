@@ -214,10 +214,21 @@ static bool limits(struct feedback_decoder *d, const struct feedback_mapping *ma
 	return !err->set;
 }
 
+static bool machine_is_v3(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+#else
+	return false;
+#endif
+}
+
 struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping, struct err *err)
 {
 	struct feedback_decoder *d = must_alloc(sizeof *d);
 	err_clear(err);
+	d->decode = machine_is_v3() ? decode_message_v3 : decode_message;
 	d->ledger = mapping->ledger;
 	d->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	must(d->plain != (locale_t)0);
@@ -231,6 +242,11 @@ struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping,
 	d->map_at = (uintptr_t)d->map - (uintptr_t)d->copy / 8;
 	scratch_init(d);
 	return d;
+}
+
+enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str message, struct feedback *out)
+{
+	return d->decode(d, message, out);
 }
 
 void feedback_destroy(struct feedback_decoder *d)

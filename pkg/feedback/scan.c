@@ -19,11 +19,6 @@ static inline const char *skip_space(const char *p)
 	return p;
 }
 
-static inline bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static inline const char *skip_digits(const char *p)
 {
 	unsigned run;

@@ -12,11 +12,6 @@ static bool keep(int64_t value_ms, int64_t *ms)
 	return value_ms >= 0 && value_ms < END_MS;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static int two(const char *p)
 {
 	return is_digit(p[0]) && is_digit(p[1]) ? (p[0] - '0') * 10 + p[1] - '0' : -1;
