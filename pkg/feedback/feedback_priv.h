@@ -25,6 +25,7 @@
 #define DEPTH_PRESET	 64
 #define DEPTH_LIMIT	 512 /* skipping nested values recurses: 512 levels are about 50 KiB of stack */
 #define STEPS		 32 /* members of one object whose order is remembered */
+#define NEVER		 ((uint64_t)1 << 32) /* a step's mask that no 32 bytes satisfy */
 #define CHILDREN_MAX	 FEEDBACK_FIELDS
 #define PATH_MEMBERS_MAX 16
 
@@ -58,11 +59,18 @@ enum {
 	TARGET_NODE, /* TARGET_NODE + k: mapped members lie below, see decoder.nodes[k] */
 };
 
-/* One remembered piece of the last message: the bytes from the end of a value to the beginning of the next, `,"score": `.
- * Where the next message has the same bytes, the name needs no second look. */
+/* What was read of a member before its value: whom the value is for, and the name. */
+struct member {
+	uint32_t target;
+	struct str name;
+	uint64_t name_mark;
+};
+
+/* One remembered piece of the last messages: the bytes from the end of a value to the beginning of the next, `,"score": `. Where the
+ * next message has the same bytes, the name needs no second look. */
 struct step {
 	unsigned char text[32];
-	uint32_t mask; /* bits of the bytes that count */
+	uint64_t mask; /* bits of the bytes that count */
 	uint16_t target;
 	uint8_t len, name_at, name_len;
 	uint64_t name_mark; /* of a dim: name_mark() of its name */
@@ -80,7 +88,8 @@ struct child {
 
 /* One object on the way to a mapped field. */
 struct node {
-	struct step steps[STEPS + 1]; /* the last one never matches */
+	struct step steps[STEPS + 1]; /* steps[steps_count] never matches */
+	unsigned steps_count;
 	unsigned strikes,
 		rest; /* messages in a row whose order was another; messages for which nothing is remembered */
 	uint64_t factor; /* of the hash: chosen when the node is made, so that no two children meet */
@@ -149,8 +158,11 @@ static inline uint64_t name_mark(struct str name)
 enum feedback_reason decode_message(struct feedback_decoder *, struct str message, struct feedback *out);
 enum feedback_reason decode_message_v3(struct feedback_decoder *, struct str message, struct feedback *out);
 
-/* mapping.c */
-void node_learn(struct step *, const char *from, const char *to, struct str name, uint32_t target);
+/* order.c: remembers the bytes `from` .. `to` and what they mean, if they are no more than 32; returned is the step behind. */
+const struct step *node_learn(struct node *, const struct step *before, const char *from, const char *to,
+			      const struct member *);
+/* Of a message read in order: how well that went. */
+void node_judge(struct node *, unsigned members, unsigned missed);
 
 /* scan.c: the pass. FEEDBACK_OK, or why the bytes are no JSON object. */
 enum feedback_reason scan_message(struct feedback_decoder *, struct str message);

@@ -6,23 +6,6 @@
 #include "base/must.h"
 #include "feedback/kernel_priv.h"
 
-/* A mask that same16 can never satisfy while len <= 16. */
-#define NEVER (1u << 31)
-
-void node_learn(struct step *step, const char *from, const char *to, struct str name, uint32_t target)
-{
-	size_t len = (size_t)(to - from);
-	if (len > sizeof step->text)
-		return;
-	memcpy(step->text, from, sizeof step->text);
-	step->mask = len == 32 ? UINT32_MAX : (1u << len) - 1;
-	step->len = (uint8_t)len;
-	step->target = (uint16_t)target;
-	step->name_at = (uint8_t)(name.at - from);
-	step->name_len = (uint8_t)name.len;
-	step->name_mark = target == TARGET_DIM ? name_mark(name) : 0;
-}
-
 static const char *path_of(const struct feedback_mapping *mapping, enum feedback_field field)
 {
 	return mapping->path[field] ? mapping->path[field] : feedback_field_name(field);
@@ -60,8 +43,7 @@ static bool next_member(const char **path, char *to, size_t *len, struct err *er
 static void node_init(struct node *node)
 {
 	node->other = TARGET_UNMAPPED;
-	for (unsigned i = 0; i <= STEPS; i++)
-		node->steps[i].mask = NEVER;
+	node->steps[0].mask = NEVER;
 }
 
 static struct child *child_of(struct node *node, struct str name)

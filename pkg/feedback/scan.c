@@ -4,7 +4,7 @@
 
 #include "feedback/kernel_priv.h"
 
-#define REST 30
+#define AHEAD 2
 
 static const char *fail(struct feedback_decoder *d, enum feedback_reason fault)
 {
@@ -216,13 +216,6 @@ static inline uint32_t find_child(const struct node *node, struct str name)
 	return (child->target & mapped) | (node->other & ~mapped);
 }
 
-/* What was read of a member before its value: whom the value is for, and the name if it is a dim. */
-struct member {
-	uint32_t target;
-	struct str name;
-	uint64_t name_mark;
-};
-
 /* {"id": 1, "score": 9}
  * ^       ^           ^   p stands at one of these, returned is the place behind a name's opening quote or behind the brace. */
 static const char *name_begin(struct feedback_decoder *d, const char *p, bool first, bool *end)
@@ -243,11 +236,10 @@ static const char *name_begin(struct feedback_decoder *d, const char *p, bool fi
 	return *p == '"' ? p + 1 : fail(d, FEEDBACK_NOT_JSON);
 }
 
-/* The slow way for a member that is not where it was in the last message: up to its value. Remembers it in `step` if there is one. */
-static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, struct step *step,
-			     bool first, struct member *out)
+/* A member whose place in the object was not foreseen, up to its value. */
+__attribute__((always_inline)) static inline const char *
+read_name(struct feedback_decoder *d, const char *p, const struct node *node, bool first, struct member *out)
 {
-	const char *from = p;
 	enum token token;
 	bool end;
 	p = name_begin(d, p, first, &end);
@@ -255,8 +247,7 @@ static const char *read_name(struct feedback_decoder *d, const char *p, struct n
 		return NULL;
 	if (end) {
 		out->target = TARGET_END;
-		if (step)
-			node_learn(step, from, p, (struct str){p, 0}, TARGET_END);
+		out->name = (struct str){p, 0};
 		return p;
 	}
 	out->name.at = p;
@@ -271,118 +262,153 @@ static const char *read_name(struct feedback_decoder *d, const char *p, struct n
 	if (unlikely(token == TOKEN_ESCAPED))
 		out->name = text_decode(d, out->name);
 	out->target = find_child(node, out->name);
-	if (out->target == TARGET_DIM)
-		out->name_mark = name_mark(out->name);
-	if (step && token == TOKEN_TEXT)
-		node_learn(step, from, p, out->name, out->target);
+	return p;
+}
+
+/* The same, and it is remembered in front of `step`. Not so a name with escapes, which lies elsewhere. */
+__attribute__((noinline)) static const char *name_new(struct feedback_decoder *d, const char *p,
+						      struct node *node, const struct step **step, bool first,
+						      struct member *out)
+{
+	const char *from = p;
+	p = read_name(d, p, node, first, out);
+	if (unlikely(p == NULL))
+		return NULL;
+	out->name_mark = name_mark(out->name);
+	if (likely(out->name.at >= from && out->name.at <= p))
+		*step = node_learn(node, *step, from, p, out);
 	return p;
 }
 
 /* Whether the bytes at p are those that were remembered. */
 static inline bool step_matches(const char *p, const struct step *step)
 {
-	uint32_t same = same16(p, step->text);
+	uint64_t same = same16(p, step->text);
 	if (unlikely(step->len > 16))
-		same |= same16(p + 16, step->text + 16) << 16;
+		same |= (uint64_t)same16(p + 16, step->text + 16) << 16;
 	return (~same & step->mask) == 0;
 }
 
-/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; NULL: there is no more room. */
-static struct value *dim_place(struct feedback_decoder *d, const struct member *member)
+/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; without more room where the unmapped go. */
+static inline struct value *dim_place(struct feedback_decoder *d, struct str name, uint64_t mark)
 {
-	if (unlikely(d->dims_seen & member->name_mark)) {
+	if (unlikely(d->dims_seen & mark)) {
 		for (unsigned i = 0; i < d->dims_count; i++)
-			if (str_equal(d->dims[i].name, member->name))
+			if (str_equal(d->dims[i].name, name))
 				return &d->dims[i].value;
 	}
 	if (unlikely(d->dims_count == FEEDBACK_DIMS_MAX))
-		return NULL;
-	d->dims_seen |= member->name_mark;
-	d->dims[d->dims_count].name = member->name;
-	return &d->dims[d->dims_count++].value;
+		return &d->values[TARGET_UNMAPPED];
+	struct raw_dim *dim = &d->dims[d->dims_count++];
+	d->dims_seen |= mark;
+	dim->name = name;
+	return &dim->value;
 }
 
 static const char *read_object(struct feedback_decoder *, const char *p, struct node *);
 
 /* The value of a member below which fields are mapped. What an earlier member of the same name held is forgotten. */
-static const char *read_node(struct feedback_decoder *d, const char *p, struct node *node)
+static inline const char *read_node(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct value value = {p, 0, TOKEN_OBJECT};
+	struct value *value = &d->values[TARGET_UNMAPPED];
 	p = skip_space(p);
 	for (uint32_t below = node->below; below; below &= below - 1)
 		d->values[__builtin_ctz(below)].token = TOKEN_NONE;
 	if (node->other == TARGET_DIM) {
 		d->dims_count = 0;
 		d->dims_seen = 0;
+		value = &d->values[FEEDBACK_DIMS];
 	}
-	p = *p == '{' ? read_object(d, p, node) : read_value(d, p, &value);
-	if (node->other == TARGET_DIM)
-		d->values[FEEDBACK_DIMS] = value;
+	if (unlikely(*p != '{'))
+		return read_value(d, p, value);
+	value->token = TOKEN_OBJECT;
+	return read_object(d, p, node);
+}
+
+/* A member that was left out this time, a comment perhaps: is it the next, or the one after that? NULL: neither. */
+__attribute__((noinline)) static const struct step *step_ahead(const char *p, const struct step *step)
+{
+	for (unsigned i = 0; i < AHEAD && step->mask != NEVER; i++)
+		if (step_matches(p, ++step))
+			return step;
+	return NULL;
+}
+
+/* Members mostly stand where they stood in messages before. */
+static const char *read_in_order(struct feedback_decoder *d, const char *p, struct node *node)
+{
+	const struct step *step = node->steps;
+	const char *const open = p;
+	unsigned missed = 0, members = 0;
+	for (;;) {
+		const struct step *met = likely(step_matches(p, step)) ? step : step_ahead(p, step);
+		struct str name;
+		uint64_t mark;
+		uint32_t target;
+		if (likely(met != NULL)) {
+			target = met->target;
+			name = (struct str){p + met->name_at, met->name_len};
+			mark = met->name_mark;
+			p += met->len;
+			step = met + 1;
+		} else {
+			struct member member;
+			p = name_new(d, p, node, &step, p == open, &member);
+			if (unlikely(p == NULL))
+				return NULL;
+			target = member.target;
+			name = member.name;
+			mark = member.name_mark;
+			missed++;
+		}
+		members++;
+		if (likely(target <= TARGET_UNMAPPED))
+			p = read_value(d, p, &d->values[target]);
+		else if (target == TARGET_DIM)
+			p = read_value(d, p, dim_place(d, name, mark));
+		else if (target == TARGET_END)
+			break;
+		else
+			p = read_node(d, p, &d->nodes[target - TARGET_NODE]);
+		if (unlikely(p == NULL))
+			return NULL;
+	}
+	if (unlikely(missed | node->strikes))
+		node_judge(node, members, missed);
 	return p;
 }
 
-static const char *read_dim(struct feedback_decoder *d, const char *p, const struct member *member)
+static const char *read_in_any_order(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct value unused, *value = dim_place(d, member);
-	return read_value(d, p, value ? value : &unused);
-}
-
-/* Two messages in a row in which most members were not where they had been: the source shuffles, and remembering costs more than it
- * brings. It is tried again after REST messages. */
-static void judge_memory(struct node *node, size_t members, unsigned missed)
-{
-	node->strikes = missed * 2 > members ? node->strikes + 1 : 0;
-	if (node->strikes == 2) {
-		node->strikes = 0;
-		node->rest = REST;
+	for (bool first = true;; first = false) {
+		struct member member;
+		p = read_name(d, p, node, first, &member);
+		if (unlikely(p == NULL))
+			return NULL;
+		if (likely(member.target <= TARGET_UNMAPPED))
+			p = read_value(d, p, &d->values[member.target]);
+		else if (likely(member.target == TARGET_DIM))
+			p = read_value(d, p, dim_place(d, member.name, name_mark(member.name)));
+		else if (member.target == TARGET_END)
+			return p;
+		else
+			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
+		if (unlikely(p == NULL))
+			return NULL;
 	}
 }
 
 static const char *read_object(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct step *const last = &node->steps[STEPS], *step = node->steps;
-	struct member member;
-	const char *open = p;
-	unsigned missed = 0;
 	if (unlikely(++d->depth > d->depth_max))
 		return fail(d, FEEDBACK_TOO_DEEP);
 	if (node->rest) {
 		node->rest--;
-		step = last;
-	}
-	for (;;) {
-		uint32_t target = step->target;
-		const char *from = p;
-		const struct step *met = step;
-		const bool matches = step_matches(p, step);
-		if (likely(matches)) {
-			p += step->len;
-		} else {
-			p = read_name(d, p, node, step == last ? NULL : step, p == open, &member);
-			if (unlikely(p == NULL))
-				return NULL;
-			target = member.target;
-			missed++;
-		}
-		step += step != last;
-		if (likely(target <= TARGET_UNMAPPED)) {
-			p = read_value(d, p, &d->values[target]);
-		} else if (target == TARGET_DIM) {
-			if (likely(matches))
-				member = (struct member){
-					target, {from + met->name_at, met->name_len}, met->name_mark};
-			p = read_dim(d, p, &member);
-		} else if (target == TARGET_END) {
-			break;
-		} else {
-			p = read_node(d, p, &d->nodes[target - TARGET_NODE]);
-		}
-		if (unlikely(p == NULL))
-			return NULL;
+		p = read_in_any_order(d, p, node);
+	} else {
+		p = read_in_order(d, p, node);
 	}
 	d->depth--;
-	if (step != last && unlikely(missed | node->strikes))
-		judge_memory(node, (size_t)(step - node->steps), missed);
 	return p;
 }
 
