@@ -90,8 +90,9 @@ struct child {
 struct node {
 	struct step steps[STEPS + 1]; /* steps[steps_count] never matches */
 	unsigned steps_count;
-	unsigned strikes,
-		rest; /* messages in a row whose order was another; messages for which nothing is remembered */
+	unsigned strikes; /* messages in a row whose order was another */
+	unsigned rest,
+		rest_last; /* messages for which nothing is remembered: still to come, and the last time */
 	uint64_t factor; /* of the hash: chosen when the node is made, so that no two children meet */
 	bool crowded; /* some do all the same */
 	uint8_t slots[1

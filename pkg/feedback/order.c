@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define REST 30 /* messages */
+#define REST_FIRST 30 /* messages */
+#define REST_MAX   960
 
 /* Put in before `step`, not in its stead: what a message leaves out the next may have again. So what is remembered comes to hold the
  * members of every shape of message that a source sends, each behind those that it follows. */
@@ -30,13 +31,18 @@ const struct step *node_learn(struct node *node, const struct step *before, cons
 }
 
 /* Two messages in a row in which most members were not where they had been: the source shuffles, and remembering costs more than it
- * brings. It is tried again, from nothing, after REST messages. */
+ * brings. It is tried again, from nothing, after a rest; each time in vain doubles the next one. */
 void node_judge(struct node *node, unsigned members, unsigned missed)
 {
-	node->strikes = missed * 2 > members ? node->strikes + 1 : 0;
-	if (node->strikes == 2) {
+	if (missed == 0)
+		node->rest_last = 0;
+	if (missed * 2 <= members) {
 		node->strikes = 0;
-		node->rest = REST;
+	} else if (++node->strikes == 2) {
+		node->rest_last = node->rest_last ? node->rest_last * 2 : REST_FIRST;
+		node->rest_last = node->rest_last < REST_MAX ? node->rest_last : REST_MAX;
+		node->rest = node->rest_last;
+		node->strikes = 0;
 		node->steps_count = 0;
 		node->steps[0].mask = NEVER;
 	}

@@ -217,13 +217,12 @@ static inline uint32_t find_child(const struct node *node, struct str name)
 }
 
 /* {"id": 1, "score": 9}
- * ^       ^           ^   p stands at one of these, returned is the place behind a name's opening quote or behind the brace. */
-static const char *name_begin(struct feedback_decoder *d, const char *p, bool first, bool *end)
+ *  ^     ^           ^   p stands at one of these, or at space before it; returned is the place behind a name's opening quote or behind
+ * the brace. */
+__attribute__((noinline)) static const char *name_begin(struct feedback_decoder *d, const char *p, bool first,
+							bool *end)
 {
-	*end = false;
-	if (likely(p[0] == ',' && p[1] == '"' && !first))
-		return p + 2;
-	p = first ? skip_space(p + 1) : skip_space(p);
+	p = skip_space(p);
 	if (*p == '}') {
 		*end = true;
 		return p + 1;
@@ -241,14 +240,22 @@ __attribute__((always_inline)) static inline const char *
 read_name(struct feedback_decoder *d, const char *p, const struct node *node, bool first, struct member *out)
 {
 	enum token token;
-	bool end;
-	p = name_begin(d, p, first, &end);
-	if (unlikely(p == NULL))
-		return NULL;
-	if (end) {
+	if (likely(p[0] == ',' && p[1] == '"' && !first)) {
+		p += 2;
+	} else if (likely(p[0] == '}' && !first)) {
 		out->target = TARGET_END;
-		out->name = (struct str){p, 0};
-		return p;
+		out->name = (struct str){p + 1, 0};
+		return p + 1;
+	} else {
+		bool end = false;
+		p = name_begin(d, p + first, first, &end);
+		if (unlikely(p == NULL))
+			return NULL;
+		if (end) {
+			out->target = TARGET_END;
+			out->name = (struct str){p, 0};
+			return p;
+		}
 	}
 	out->name.at = p;
 	p = read_text(d, p, &token);
