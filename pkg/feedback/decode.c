@@ -28,7 +28,7 @@ static inline bool is_text(const struct value *value)
 
 static inline bool is_absent(const struct value *value)
 {
-	return value->token == TOKEN_NONE || value->token == TOKEN_NULL;
+	return value->token <= TOKEN_NULL;
 }
 
 static inline struct str text_of(struct feedback_decoder *d, const struct value *value)

@@ -3,7 +3,6 @@
  * feedback_create takes what this machine can run. All in one, so that the calls between them cost nothing either.
  */
 #define scan_message   scan_message_v3
-#define scan_number    scan_number_v3
 #define feedback_time  feedback_time_v3
 #define time_number    time_number_v3
 #define decode_message decode_message_v3

@@ -33,6 +33,7 @@
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 enum token {
+	TOKEN_NONE, /* no such member */
 	TOKEN_NULL,
 	TOKEN_FALSE,
 	TOKEN_TRUE,
@@ -42,7 +43,6 @@ enum token {
 	TOKEN_ESCAPED, /* ... are the string once its escapes are decoded */
 	TOKEN_ARRAY,
 	TOKEN_OBJECT,
-	TOKEN_NONE, /* no such member */
 };
 
 struct value {
@@ -117,6 +117,7 @@ struct block {
 
 struct feedback_decoder {
 	enum feedback_reason (*decode)(struct feedback_decoder *, struct str message, struct feedback *out);
+	char *room; /* in which the copy lies, behind PAD bytes: the pass begins at the byte before it */
 	char *copy;
 	uint64_t *map; /* of the copy: a bit per byte, see kernel_priv.h */
 	uintptr_t map_at; /* and where it would begin were the copy at address 0 */
@@ -167,7 +168,8 @@ void node_judge(struct node *, unsigned members, unsigned missed);
 
 /* scan.c: the pass. FEEDBACK_OK, or why the bytes are no JSON object. */
 enum feedback_reason scan_message(struct feedback_decoder *, struct str message);
-/* The end of the number at p; NULL: there is none. */
+
+/* number.c: the end of the number at p; NULL: there is none. */
 const char *scan_number(const char *p, enum token *);
 
 /* text.c */

@@ -30,13 +30,6 @@ static inline uint32_t same16(const void *a, const void *b)
 	return (uint32_t)simde_mm_movemask_epi8(simde_mm_cmpeq_epi8(load16(a), load16(b)));
 }
 
-static inline uint32_t same32(const void *a, const void *b)
-{
-	return (uint32_t)simde_mm256_movemask_epi8(
-		simde_mm256_cmpeq_epi8(simde_mm256_loadu_si256((const simde__m256i *)a),
-				       simde_mm256_loadu_si256((const simde__m256i *)b)));
-}
-
 static inline bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

@@ -218,7 +218,8 @@ struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping,
 		feedback_destroy(d);
 		return NULL;
 	}
-	d->copy = must_alloc(d->bytes_max + PAD);
+	d->room = must_alloc(PAD + d->bytes_max + PAD);
+	d->copy = d->room + PAD;
 	d->map = must_array(d->bytes_max / 64 + 2, sizeof *d->map);
 	must((uintptr_t)d->copy % 8 == 0);
 	d->map_at = (uintptr_t)d->map - (uintptr_t)d->copy / 8;
@@ -243,6 +244,6 @@ void feedback_destroy(struct feedback_decoder *d)
 	free(d->nodes);
 	free(d->names);
 	free(d->map);
-	free(d->copy);
+	free(d->room);
 	free(d);
 }
