@@ -1,12 +1,16 @@
 /*
- * Many bytes at once: SSE2 as it is on x86, through SIMDe on anything else, and so is AVX2 where the compiler may not use it.
+ * Many bytes at once: SSE2 as it is on x86, through SIMDe on anything else. Wider registers bring something only where a whole message
+ * is gone through; names and numbers are short.
  */
 #ifndef FEEDBACK_KERNEL_PRIV_H
 #define FEEDBACK_KERNEL_PRIV_H
 
-#include <simde/x86/avx2.h>
+#include <simde/x86/sse2.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #include "feedback/feedback_priv.h"
 
@@ -37,16 +41,33 @@ static inline bool is_digit(char c)
 
 /* Copies 32 bytes; bit i: byte i ends a string or needs a look there: a quote, a backslash, a control byte, one that is not ASCII.
  * Bytes are compared as signed, so one comparison with ' ' finds control bytes and those from 0x80 on. */
+#if defined(__AVX2__)
 static inline uint32_t stops32(const char *from, char *to)
 {
-	simde__m256i bytes = simde_mm256_loadu_si256((const simde__m256i *)from);
-	simde_mm256_storeu_si256((simde__m256i *)to, bytes);
-	simde__m256i quote = simde_mm256_cmpeq_epi8(bytes, simde_mm256_set1_epi8('"'));
-	simde__m256i slash = simde_mm256_cmpeq_epi8(bytes, simde_mm256_set1_epi8('\\'));
-	simde__m256i other = simde_mm256_cmpgt_epi8(simde_mm256_set1_epi8(' '), bytes);
-	return (uint32_t)simde_mm256_movemask_epi8(
-		simde_mm256_or_si256(simde_mm256_or_si256(quote, slash), other));
+	__m256i bytes = _mm256_loadu_si256((const __m256i *)from);
+	_mm256_storeu_si256((__m256i *)to, bytes);
+	__m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
+	__m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+	__m256i other = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), bytes);
+	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, slash), other));
 }
+#else
+static inline uint32_t stops16(const char *from, char *to)
+{
+	simde__m128i bytes = load16(from);
+	simde_mm_storeu_si128((simde__m128i *)to, bytes);
+	simde__m128i quote = simde_mm_cmpeq_epi8(bytes, simde_mm_set1_epi8('"'));
+	simde__m128i slash = simde_mm_cmpeq_epi8(bytes, simde_mm_set1_epi8('\\'));
+	simde__m128i other = simde_mm_cmplt_epi8(bytes, simde_mm_set1_epi8(' '));
+	return (uint32_t)simde_mm_movemask_epi8(simde_mm_or_si128(simde_mm_or_si128(quote, slash), other));
+}
+
+static inline uint32_t stops32(const char *from, char *to)
+{
+	uint32_t high = stops16(from + 16, to + 16);
+	return high << 16 | stops16(from, to);
+}
+#endif
 
 static inline uint64_t stops64(const char *from, char *to)
 {
