@@ -154,30 +154,11 @@ __attribute__((noinline)) static const char *name_begin(struct feedback_decoder 
 	return *p == '"' ? p + 1 : fail(d, FEEDBACK_NOT_JSON);
 }
 
-/* A member whose place in the object was not foreseen, up to its value. */
-__attribute__((always_inline)) static inline const char *
-read_name(struct feedback_decoder *d, const char *p, const struct node *node, bool first, struct member *out)
+/* The rest of a name and up to its value, where there are escapes, letters that are not ASCII, or space. */
+__attribute__((noinline)) static const char *name_end_rare(struct feedback_decoder *d, struct member *out)
 {
 	enum token token;
-	if (likely(p[0] == ',' && p[1] == '"' && !first)) {
-		p += 2;
-	} else if (likely(p[0] == '}' && !first)) {
-		out->target = TARGET_END;
-		out->name = (struct str){p + 1, 0};
-		return p + 1;
-	} else {
-		bool end = false;
-		p = name_begin(d, p + first, first, &end);
-		if (unlikely(p == NULL))
-			return NULL;
-		if (end) {
-			out->target = TARGET_END;
-			out->name = (struct str){p, 0};
-			return p;
-		}
-	}
-	out->name.at = p;
-	p = read_text(d, p, &token);
+	const char *p = read_text(d, out->name.at, &token);
 	if (unlikely(p == NULL))
 		return NULL;
 	out->name.len = (size_t)(p - out->name.at);
@@ -187,6 +168,38 @@ read_name(struct feedback_decoder *d, const char *p, const struct node *node, bo
 	p = skip_space(p + 1);
 	if (unlikely(token == TOKEN_ESCAPED))
 		out->name = text_decode(d, out->name);
+	return p;
+}
+
+/* A member whose place in the object was not foreseen, up to its value. `text` is behind what is returned, see value_last. */
+__attribute__((always_inline)) static inline const char *read_name(struct feedback_decoder *d, const char *p,
+								   const struct node *node, bool first,
+								   struct member *out, const char **text)
+{
+	if (likely(is_pair(p, ',', '"') && !first)) {
+		out->name.at = p + 2;
+	} else {
+		bool end = false;
+		p = name_begin(d, p + first, first, &end);
+		if (unlikely(p == NULL))
+			return NULL;
+		out->name = (struct str){p, 0};
+		if (end) {
+			out->target = TARGET_END;
+			return p;
+		}
+	}
+	p = next_stop(d->map_at, out->name.at);
+	if (likely(is_pair(p, '"', ':') && (unsigned char)p[2] > ' ')) {
+		out->name.len = (size_t)(p - out->name.at);
+		*text = p + 3;
+		p += 2;
+	} else {
+		p = name_end_rare(d, out);
+		if (unlikely(p == NULL))
+			return NULL;
+		*text = p + 1;
+	}
 	out->target = find_child(node, out->name);
 	return p;
 }
@@ -196,8 +209,8 @@ __attribute__((noinline)) static const char *name_new(struct feedback_decoder *d
 						      struct node *node, const struct step **step, bool first,
 						      struct member *out)
 {
-	const char *from = p;
-	p = read_name(d, p, node, first, out);
+	const char *from = p, *text;
+	p = read_name(d, p, node, first, out, &text);
 	if (unlikely(p == NULL))
 		return NULL;
 	out->name_mark = name_mark(out->name);
@@ -323,22 +336,31 @@ static const char *read_in_order(struct feedback_decoder *d, const char *open, s
 	return p;
 }
 
+/* What comes next can't be foreseen, so wrong guesses are what this costs: an object is told by its brace, long before its name is found. */
 static const char *read_in_any_order(struct feedback_decoder *d, const char *p, struct node *node)
 {
+	const char *text, *last = p - 1;
 	for (bool first = true;; first = false) {
 		struct member member;
-		p = read_name(d, p, node, first, &member);
-		if (unlikely(p == NULL))
-			return NULL;
-		if (likely(member.target <= TARGET_UNMAPPED))
-			p = read_value(d, p, &d->values[member.target]);
-		else if (likely(member.target == TARGET_DIM))
-			p = read_value(d, p, dim_place(d, member.name, name_mark(member.name)));
-		else if (member.target == TARGET_END)
+		p = read_name(d, last + 1, node, first, &member, &text);
+		if (unlikely(p == NULL) || member.target == TARGET_END)
 			return p;
-		else
+		if (*p == '{' && member.target >= TARGET_NODE) {
 			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
-		if (unlikely(p == NULL))
+			if (unlikely(p == NULL))
+				return NULL;
+			last = p - 1;
+			continue;
+		}
+		if (likely(member.target <= TARGET_UNMAPPED)) {
+			last = value_last(d, p, text, &d->values[member.target]);
+		} else if (likely(member.target == TARGET_DIM)) {
+			last = value_last(d, p, text, dim_place(d, member.name, name_mark(member.name)));
+		} else {
+			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
+			last = likely(p != NULL) ? p - 1 : NULL;
+		}
+		if (unlikely(last == NULL))
 			return NULL;
 	}
 }

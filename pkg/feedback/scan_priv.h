@@ -12,6 +12,14 @@ static inline const char *fail(struct feedback_decoder *d, enum feedback_reason 
 	return NULL;
 }
 
+/* Whether these two bytes stand at p. */
+static inline bool is_pair(const char *p, char first, char second)
+{
+	uint16_t pair;
+	memcpy(&pair, p, sizeof pair);
+	return pair == ((uint16_t)(unsigned char)first | (uint16_t)((unsigned char)second << 8));
+}
+
 static inline const char *skip_space(const char *p)
 {
 	while (unlikely((unsigned char)*p <= ' ') && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
