@@ -1,15 +1,16 @@
 /*
  * What the files of feedback share.
  *
- * A message is decoded in two phases. The scan (scan.c, text.c) is the forward pass: it validates every byte and leaves, for each
- * mapped field, where its value lies and what kind of token it is. The verdict (decode.c) then reads the fields in a fixed order. So
- * syntax is always judged before content, "the last duplicate wins" is an assignment, and the branches of the verdict do not depend
- * on the order of members.
+ * A message is decoded in two phases. The scan (scan.c, text.c) is the forward pass: it validates every
+ * byte and leaves, for each mapped field, where its value lies and what kind of token it is. The verdict
+ * (decode.c) then reads the fields in a fixed order. So syntax is always judged before content, "the last
+ * duplicate wins" is an assignment, and the branches of the verdict do not depend on the order of members.
  *
- * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is nowhere allowed in JSON, so
- * it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded from any position up to the end. While it is copied a
- * map is made of the bytes at which a string ends or needs a look: the end of a string is then one look into the map away, whether
- * it has two bytes or fifty, and no loop's end has to be foreseen.
+ * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is
+ * nowhere allowed in JSON, so it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded
+ * from any position up to the end. While it is copied a map is made of the bytes at which a string ends or
+ * needs a look: the end of a string is then one look into the map away, whether it has two bytes or fifty,
+ * and no loop's end has to be foreseen.
  */
 #ifndef FEEDBACK_PRIV_H
 #define FEEDBACK_PRIV_H
@@ -66,8 +67,8 @@ struct member {
 	uint64_t name_mark;
 };
 
-/* One remembered piece of the last messages: the bytes from the end of a value to the beginning of the next, `,"score": `. Where the
- * next message has the same bytes, the name needs no second look. */
+/* One remembered piece of the last messages: the bytes from the end of a value to the beginning of the
+ * next, `,"score": `. Where the next message has the same bytes, the name needs no second look. */
 struct step {
 	unsigned char text[32];
 	uint64_t mask; /* bits of the bytes that count */
@@ -160,7 +161,8 @@ static inline uint64_t name_mark(struct str name)
 enum feedback_reason decode_message(struct feedback_decoder *, struct str message, struct feedback *out);
 enum feedback_reason decode_message_v3(struct feedback_decoder *, struct str message, struct feedback *out);
 
-/* order.c: remembers the bytes `from` .. `to` and what they mean, if they are no more than 32; returned is the step behind. */
+/* order.c: remembers the bytes `from` .. `to` and what they mean, if they are no more than 32; returned is
+ * the step behind. */
 const struct step *node_learn(struct node *, const struct step *before, const char *from, const char *to,
 			      const struct member *);
 /* Of a message read in order: how well that went. */

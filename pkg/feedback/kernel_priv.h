@@ -1,6 +1,6 @@
 /*
- * Many bytes at once: SSE2 as it is on x86, through SIMDe on anything else. Wider registers bring something only where a whole message
- * is gone through; names and numbers are short.
+ * Many bytes at once: SSE2 as it is on x86, through SIMDe on anything else. Wider registers bring something
+ * only where a whole message is gone through; names and numbers are short.
  */
 #ifndef FEEDBACK_KERNEL_PRIV_H
 #define FEEDBACK_KERNEL_PRIV_H
@@ -39,8 +39,9 @@ static inline bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Copies 32 bytes; bit i: byte i ends a string or needs a look there: a quote, a backslash, a control byte, one that is not ASCII.
- * Bytes are compared as signed, so one comparison with ' ' finds control bytes and those from 0x80 on. */
+/* Copies 32 bytes; bit i: byte i ends a string or needs a look there: a quote, a backslash, a control byte,
+ * one that is not ASCII. Bytes are compared as signed, so one comparison with ' ' finds control bytes and
+ * those from 0x80 on. */
 #if defined(__AVX2__)
 static inline uint32_t stops32(const char *from, char *to)
 {
@@ -74,8 +75,9 @@ static inline uint64_t stops64(const char *from, char *to)
 	return (uint64_t)stops32(from + 32, to + 32) << 32 | stops32(from, to);
 }
 
-/* The message with a NUL behind it, and the map of its stops; the NUL is one. `to` has room for 64 bytes more. The last 64 bytes are
- * taken in one piece, over some of those before: nothing is read beyond the message. */
+/* The message with a NUL behind it, and the map of its stops; the NUL is one. `to` has room for 64 bytes
+ * more. The last 64 bytes are taken in one piece, over some of those before: nothing is read beyond the
+ * message. */
 static inline void copy_with_map(char *to, uint64_t *map, const char *from, size_t len)
 {
 	size_t rest = len % 64;
@@ -94,8 +96,8 @@ static inline void copy_with_map(char *to, uint64_t *map, const char *from, size
 	to[rest] = '\0';
 }
 
-/* The first stop from p on. `map` is where the map would begin were the copy at address 0. Read from the byte that p's bit lies in, not
- * from its word: 57 bits are enough for most strings. */
+/* The first stop from p on. `map` is where the map would begin were the copy at address 0. Read from the
+ * byte that p's bit lies in, not from its word: 57 bits are enough for most strings. */
 static inline const char *next_stop(uintptr_t map, const char *p)
 {
 	uintptr_t at = (uintptr_t)p;

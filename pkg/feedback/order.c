@@ -5,8 +5,9 @@
 #define REST_FIRST 30 /* messages */
 #define REST_MAX   960
 
-/* Put in before `step`, not in its stead: what a message leaves out the next may have again. So what is remembered comes to hold the
- * members of every shape of message that a source sends, each behind those that it follows. */
+/* Put in before `step`, not in its stead: what a message leaves out the next may have again. So what is
+ * remembered comes to hold the members of every shape of message that a source sends, each behind those
+ * that it follows. */
 const struct step *node_learn(struct node *node, const struct step *before, const char *from, const char *to,
 			      const struct member *member)
 {
@@ -30,8 +31,9 @@ const struct step *node_learn(struct node *node, const struct step *before, cons
 	return step + 1;
 }
 
-/* Two messages in a row in which most members were not where they had been: the source shuffles, and remembering costs more than it
- * brings. It is tried again, from nothing, after a rest; each time in vain doubles the next one. */
+/* Two messages in a row in which most members were not where they had been: the source shuffles, and
+ * remembering costs more than it brings. It is tried again, from nothing, after a rest; each time in vain
+ * doubles the next one. */
 void node_judge(struct node *node, unsigned members, unsigned missed)
 {
 	if (missed == 0)

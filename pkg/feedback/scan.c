@@ -91,8 +91,8 @@ static const char *read_rare(struct feedback_decoder *d, const char *p, struct v
 	return fail(d, FEEDBACK_NOT_JSON);
 }
 
-/* Any value at p: checked to its last byte, which is returned; `out` says what it is. `text` is p + 1: in read_in_order it's known sooner
- * from where p came. */
+/* Any value at p: checked to its last byte, which is returned; `out` says what it is. `text` is p + 1: in
+ * read_in_order it's known sooner from where p came. */
 static inline const char *value_last(struct feedback_decoder *d, const char *p, const char *text,
 				     struct value *out)
 {
@@ -136,8 +136,8 @@ static const char *skip_value(struct feedback_decoder *d, const char *p)
 }
 
 /* {"id": 1, "score": 9}
- *  ^     ^           ^   p stands at one of these, or at space before it; returned is the place behind a name's opening quote or behind
- * the brace. */
+ *  ^     ^           ^   p stands at one of these, or at space before it.
+ * Returned is the place behind a name's opening quote or behind the brace. */
 __attribute__((noinline)) static const char *name_begin(struct feedback_decoder *d, const char *p, bool first,
 							bool *end)
 {
@@ -171,7 +171,8 @@ __attribute__((noinline)) static const char *name_end_rare(struct feedback_decod
 	return p;
 }
 
-/* A member whose place in the object was not foreseen, up to its value. `text` is behind what is returned, see value_last. */
+/* A member whose place in the object was not foreseen, up to its value. `text` is behind what is returned,
+ * see value_last. */
 __attribute__((always_inline)) static inline const char *read_name(struct feedback_decoder *d, const char *p,
 								   const struct node *node, bool first,
 								   struct member *out, const char **text)
@@ -233,7 +234,8 @@ static inline struct str step_name(const struct step *step, const char *from)
 	return (struct str){from + step->name_at, step->name_len};
 }
 
-/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; without more room where the unmapped go. */
+/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; without more room
+ * where the unmapped go. */
 static inline struct value *dim_place(struct feedback_decoder *d, struct str name, uint64_t mark)
 {
 	if (unlikely(d->dims_seen & mark)) {
@@ -269,7 +271,8 @@ static inline const char *read_node(struct feedback_decoder *d, const char *p, s
 	return read_object(d, p, node);
 }
 
-/* A member that was left out this time, a comment perhaps: is it the next, or the one after that? NULL: neither. */
+/* A member that was left out this time, a comment perhaps: is it the next, or the one after that? NULL:
+ * neither. */
 __attribute__((noinline)) static const struct step *step_ahead(const char *p, const struct step *step)
 {
 	for (unsigned i = 0; i < AHEAD && step->mask != NEVER; i++)
@@ -283,8 +286,9 @@ __attribute__((noinline)) static const struct step *step_ahead(const char *p, co
  * "score":9,"comment":"Fine"}
  *         ^ last, the byte before a member
  *
- * How fast this is hangs on how long it takes from the last byte of one value to the last of the next: nothing of the next one can begin
- * before. So the loop goes from last byte to last byte, and all places are counted from there, not from one another. */
+ * How fast this is hangs on how long it takes from the last byte of one value to that of the next, as nothing
+ * of the next can begin before. So the loop goes from last byte to last byte: places are counted from there,
+ * not from one another. */
 static const char *read_in_order(struct feedback_decoder *d, const char *open, struct node *node)
 {
 	const struct step *step = node->steps;
@@ -336,7 +340,8 @@ static const char *read_in_order(struct feedback_decoder *d, const char *open, s
 	return p;
 }
 
-/* What comes next can't be foreseen, so wrong guesses are what this costs: an object is told by its brace, long before its name is found. */
+/* What comes next can't be foreseen, so wrong guesses are what this costs: an object is told by its brace,
+ * long before its name is found. */
 static const char *read_in_any_order(struct feedback_decoder *d, const char *p, struct node *node)
 {
 	const char *text, *last = p - 1;

@@ -1,7 +1,7 @@
 /*
- * feedback_decode against the slow decoder over jansson. The first byte chooses the shape, and whether the code for this machine
- * decodes or the one for any; bytes 0xff, which no message can hold, part the rest into messages for one decoder, so that what it
- * remembers of the last one is fuzzed as well.
+ * feedback_decode against the slow decoder over jansson. The first byte chooses the shape, and whether the
+ * code for this machine decodes or the one for any; bytes 0xff, which no message can hold, part the rest
+ * into messages for one decoder, so that what it remembers of the last one is fuzzed as well.
  */
 #include "../support/feedback_reference.h"
 #include "feedback/feedback_priv.h"

@@ -266,7 +266,8 @@ static void both_decoders_agree(void **unused)
 {
 	(void)unused;
 	struct err err = {0};
-	struct feedback_decoder *decoders[4]; /* two shapes; as this machine decodes, and as any machine does */
+	/* Two shapes; as this machine decodes, and as any machine does. */
+	struct feedback_decoder *decoders[4];
 	struct feedback ignored;
 	unsigned accepted = 0;
 	static struct text text;
