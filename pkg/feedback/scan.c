@@ -220,20 +220,6 @@ __attribute__((noinline)) static const char *name_new(struct feedback_decoder *d
 	return p;
 }
 
-/* Whether the bytes at p are those that were remembered. */
-static inline bool step_matches(const char *p, const struct step *step)
-{
-	uint64_t same = same16(p, step->text);
-	if (unlikely(step->len > 16))
-		same |= (uint64_t)same16(p + 16, step->text + 16) << 16;
-	return (~same & step->mask) == 0;
-}
-
-static inline struct str step_name(const struct step *step, const char *from)
-{
-	return (struct str){from + step->name_at, step->name_len};
-}
-
 /* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; without more room
  * where the unmapped go. */
 static inline struct value *dim_place(struct feedback_decoder *d, struct str name, uint64_t mark)

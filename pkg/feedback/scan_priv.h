@@ -1,5 +1,5 @@
 /*
- * The parts of which the pass is made: space, numbers, strings, names.
+ * The parts of which the pass is made: space, numbers, strings, names, what is remembered of their order.
  */
 #ifndef FEEDBACK_SCAN_PRIV_H
 #define FEEDBACK_SCAN_PRIV_H
@@ -78,6 +78,20 @@ static inline uint32_t find_child(const struct node *node, struct str name)
 		(~same16(name.at, child->head) & child->head_mask) | (uint32_t)(child->len ^ name.len);
 	uint32_t mapped = (uint32_t) - (differs == 0);
 	return (child->target & mapped) | (node->other & ~mapped);
+}
+
+/* Whether the bytes at p are those that were remembered. */
+static inline bool step_matches(const char *p, const struct step *step)
+{
+	uint64_t same = same16(p, step->text);
+	if (unlikely(step->len > 16))
+		same |= (uint64_t)same16(p + 16, step->text + 16) << 16;
+	return (~same & step->mask) == 0;
+}
+
+static inline struct str step_name(const struct step *step, const char *from)
+{
+	return (struct str){from + step->name_at, step->name_len};
 }
 
 #endif
