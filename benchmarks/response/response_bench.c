@@ -2,7 +2,7 @@
  * Response table, tally and bundle: ns per operation.   response_bench [--json] [--small]
  *
  * Keys are random, so every upsert is a cache miss or three; --small leaves the 10 M table (0.5 GB) out.
- * The growth comes first, so that its peak is the process's and no memory has been freed that the kernel could give back.
+ * The growth comes first, so that the process's peak is its own.
  */
 #include <stdio.h>
 #include <stdlib.h>

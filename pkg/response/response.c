@@ -5,8 +5,6 @@
 
 #include "base/must.h"
 
-#define GROUPS_FIRST 1024 /* 13 thousand entries, 0.6 MB: a small feed never grows */
-
 const struct option_row response_options[] = {
 	{.key = "max",
 	 .type = OPTION_INT,
@@ -43,7 +41,7 @@ struct response_table *response_create(const struct response_options *options, i
 	table->groups_max = groups_for(table->max);
 	table->undo = must_array(table->undo_size, sizeof *table->undo);
 	table->slots = must_array(RESPONSE_SLOTS, sizeof *table->slots);
-	table_allocate(table, table->groups_max < GROUPS_FIRST ? table->groups_max : GROUPS_FIRST);
+	table_allocate(table);
 	return table;
 }
 
@@ -51,8 +49,8 @@ void response_destroy(struct response_table *table)
 {
 	if (table == NULL)
 		return;
-	free(table->tags);
-	free(table->entries);
+	memory_close(&table->tags_memory);
+	memory_close(&table->entries_memory);
 	free(table->undo);
 	free(table->slots);
 	free(table);
@@ -220,8 +218,7 @@ struct response_stats response_stats(const struct response_table *table)
 	return (struct response_stats){
 		.entries = table->used - table->dropped,
 		.capacity = room < table->max ? room : table->max,
-		.bytes = sizeof *table +
-			 table->groups * (GROUP_TAGS + GROUP_ENTRIES * sizeof *table->entries) +
+		.bytes = sizeof *table + table->tags_memory.bytes + table->entries_memory.bytes +
 			 table->undo_size * sizeof *table->undo + RESPONSE_SLOTS * sizeof *table->slots,
 		.evictions = table->evictions,
 		.expired = table->expired,

@@ -9,7 +9,8 @@
  * Versions are ordered by (updated, order of arrival); an event without `updated` takes the highest one known of its
  * response. Events of one response arrive in one partition, so order of arrival is the order of calls, and a response is
  * known by its partition slot and its key: the same key in another partition is another response. Owned by one thread.
- * Nothing is allocated after create, but for growing (doubling) up to `max`.
+ * Nothing is allocated after create, but for growing: create reserves addresses for `max`, memory comes as the table doubles
+ * in them, and so never more than it needs at the end.
  *
  * What is decided where the rules leave a choice:
  *  - an event that takes over a known score does so from the newest version known, whichever that is: a partial event that
