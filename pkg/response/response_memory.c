@@ -6,8 +6,9 @@
 
 #include "base/must.h"
 
-#define HUGE_PAGE  (UINT64_C(2) << 20)
-#define SMALL_PAGE (UINT64_C(64) << 10) /* a multiple of every page size in use */
+#define HUGE_PAGE     (UINT64_C(2) << 20)
+#define SMALL_PAGE    (UINT64_C(64) << 10) /* a multiple of every page size in use */
+#define SMALLEST_PAGE 4096
 
 static uint64_t rounded_up(uint64_t bytes, uint64_t page)
 {
@@ -48,13 +49,28 @@ static void extend_on_heap(struct memory *memory, uint64_t bytes)
 	*memory = (struct memory){.at = at, .bytes = bytes, .page = memory->page};
 }
 
+static bool extend_in_place(struct memory *memory, uint64_t bytes)
+{
+	if (memory->reserved == NULL || mprotect(memory->at, bytes, PROT_READ | PROT_WRITE) != 0)
+		return false;
+	memory->bytes = bytes;
+	return true;
+}
+
 void *memory_extend(struct memory *memory, uint64_t bytes)
 {
 	bytes = rounded_up(bytes, memory->page);
-	if (bytes <= memory->bytes)
-		return memory->at;
-	if (memory->reserved == NULL || mprotect(memory->at, bytes, PROT_READ | PROT_WRITE) != 0)
+	if (bytes > memory->bytes && !extend_in_place(memory, bytes))
 		extend_on_heap(memory, bytes);
-	memory->bytes = bytes;
 	return memory->at;
+}
+
+void memory_touch(struct memory *memory, uint64_t bytes)
+{
+	uint64_t at = memory->bytes;
+	bytes = rounded_up(bytes, memory->page);
+	if (bytes <= at || !extend_in_place(memory, bytes))
+		return;
+	for (; at < bytes; at += SMALLEST_PAGE)
+		memory->at[at] = 0;
 }

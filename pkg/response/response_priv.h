@@ -84,6 +84,7 @@ struct response_table {
 	struct packed *entries;
 	struct memory tags_memory, entries_memory;
 	uint64_t groups, groups_max;
+	uint64_t grow_at;        /* used: when growth has something to do; never: UINT64_MAX */
 	uint64_t used, max;      /* places taken, those of dropped slots included */
 	uint64_t dropped;        /* places taken by entries of dropped slots */
 	uint32_t now_s;          /* latest clock seen */
@@ -215,12 +216,14 @@ void table_sweep(struct response_table *);                             /* takes 
 
 /* growth */
 void table_allocate(struct response_table *);                          /* for groups_max, as small as it begins */
-void table_make_larger(struct response_table *);                       /* or take the dead out, if there are many */
+void table_make_larger(struct response_table *);                       /* what there is to do at grow_at */
 
 /* memory */
 void memory_open(struct memory *, uint64_t bytes_max);
 void memory_close(struct memory *);
 void *memory_extend(struct memory *, uint64_t bytes);                  /* zeros beyond what it had; where it is now */
+
+void memory_touch(struct memory *, uint64_t bytes);                    /* extends it, if it stays where it is */
 
 /* undo */
 void undo_push(struct response_table *, enum undo, const struct packed *);

@@ -15,7 +15,7 @@ void table_place(struct response_table *table, const struct packed *entry)
 
 void table_insert(struct response_table *table, const struct packed *entry)
 {
-	if (table->groups < table->groups_max && table->used >= table->groups * GROUP_LOAD)
+	if (table->used >= table->grow_at)
 		table_make_larger(table);
 	must(table->used < table->groups * GROUP_ENTRIES);
 	table_place(table, entry);
