@@ -101,17 +101,21 @@ void response_drop(struct response_table *table, unsigned slot)
 	table->dropped += table->slots[slot].count;
 }
 
-static inline void fetch_next_entry(struct response_table *table)
+/* Together, not one a call: an address that is in no TLB holds up what comes behind its prefetch, in a
+ * virtual machine for 60 ns, but several in a row are looked up at once. It was a fifth of intake's time. */
+static inline void fetch_pending(struct response_table *table)
 {
-	table_fetch_entry(table, table->pending[table->pending_from++ % PENDING]);
+	for (unsigned i = 0; i < table->pending_count; i++)
+		table_fetch_entry(table, table->pending[i]);
+	table->pending_count = 0;
 }
 
 void response_prefetch(struct response_table *table, struct hash128 key)
 {
 	table_fetch_tags(table, key);
-	if (table->pending_to - table->pending_from == PENDING)
-		fetch_next_entry(table);
-	table->pending[table->pending_to++ % PENDING] = key;
+	if (table->pending_count == PENDING)
+		fetch_pending(table);
+	table->pending[table->pending_count++] = key;
 }
 
 static inline void advance(struct response_table *table, unsigned slot, uint32_t now_s)
@@ -119,8 +123,7 @@ static inline void advance(struct response_table *table, unsigned slot, uint32_t
 	must(slot < RESPONSE_SLOTS && table->slots[slot].state == SLOT_OPEN);
 	if (now_s > table->now_s)
 		table->now_s = now_s;
-	while (table->pending_from != table->pending_to)
-		fetch_next_entry(table);
+	fetch_pending(table);
 }
 
 static void insert_new(struct response_table *table, const struct packed *entry, bool log)

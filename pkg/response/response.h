@@ -100,8 +100,8 @@ void response_destroy(struct response_table *);
 unsigned response_open(struct response_table *);                  /* a partition slot, 0..65535 */
 void response_drop(struct response_table *, unsigned slot);
 
-/* Call it for a batch of 32-64 keys, as soon as each is known, then judge each: it asks for the key's tags, and for the
- * entry that the tags of an earlier key point at (the last few with the first judge). */
+/* Call it for a batch of 32-64 keys, as soon as each is known, then judge each: it asks for the key's tags, and for every
+ * 32 keys for the entries that their tags point at (the last ones with the first judge). */
 void response_prefetch(struct response_table *, struct hash128 key);
 /* now_s: the intake's clock; it never goes back (an earlier one counts as the latest seen). There must be undo room. */
 void response_judge(struct response_table *, unsigned slot, uint32_t now_s, const struct response_event *,

@@ -150,8 +150,8 @@ static bool worth_a_sweep(const struct response_table *table)
 	return 4 * dead >= all;
 }
 
-/* The kernel zeroes what is touched first. That takes half as long as the move, and ten times as long in a
- * virtual machine whose host has yet to find the memory; so it is done bit by bit, not in a growth's pause. */
+/* The kernel zeroes what is touched first. That takes half as long as the move, and ten times as long in
+ * a virtual machine whose host has yet to find the memory: it is done bit by bit, not in a growth's pause. */
 static void touch_ahead(struct response_table *table)
 {
 	uint64_t now = entries_bytes(table->groups), step = full(table) / 8 / TOUCHES + 1;

@@ -25,8 +25,8 @@ void memory_open(struct memory *memory, uint64_t bytes_max)
 			-1, 0);
 	if (at == MAP_FAILED)
 		return;
-	/* Random access over hundreds of MB misses the page tables as often as the cache: large pages save a third
-	 * of a lookup. It is advice: a system without them runs the same, slower. */
+	/* Random access over hundreds of MB misses the page tables as often as the cache: large pages save a
+	 * third of a lookup. It is advice: a system without them runs the same, slower. */
 	madvise(at, memory->reserved_bytes, MADV_HUGEPAGE);
 	memory->reserved = at;
 	memory->at = (char *)(((uintptr_t)at + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);

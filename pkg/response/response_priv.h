@@ -21,7 +21,7 @@
 #define GROUP_LOAD    13   /* entries per group on average at most: fewer is faster (12: -1 ns), costs 4 bytes each */
 #define GROUP_ALL     ((1u << GROUP_ENTRIES) - 1)
 #define NOWHERE       UINT64_MAX
-#define PENDING       16   /* by as many prefetches later the tags have come; a power of two */
+#define PENDING       32   /* half of a batch: its lines are on their way while the other half is decoded */
 
 /* Shifts instead of bit fields: compilers put those together in memory, which stalls (half of an upsert's time). */
 struct packed {
@@ -99,8 +99,8 @@ struct response_table {
 	uint64_t undo_size, tail, closed, head;   /* size: a power of two */
 	bool committing;
 
-	struct hash128 pending[PENDING];   /* a ring: keys whose tags were asked for, their entries not yet */
-	unsigned pending_from, pending_to;
+	struct hash128 pending[PENDING];   /* keys whose tags were asked for, their entries not yet */
+	unsigned pending_count;
 };
 
 /* ---- table: what is looked up on the hot path, inline. Places are group * GROUP_ENTRIES + position. ---- */

@@ -1,6 +1,6 @@
 /*
- * Growth from the smallest table to the largest against a slow, obvious oracle: a list of what each id was last
- * told. On a failure the row and the seed are printed; SEED=n runs that one alone.
+ * Growth from the smallest table to the largest against a slow, obvious oracle: a list of what each id was
+ * last told. On a failure the row and the seed are printed; SEED=n runs that one alone.
  */
 #include <stdarg.h>
 #include <stddef.h>
