@@ -2,10 +2,12 @@
  * Response table, tally and bundle: ns per operation.   response_bench [--json] [--small]
  *
  * Keys are random, so every upsert is a cache miss or three; --small leaves the 10 M table (0.5 GB) out.
+ * The growth comes first, so that the process's peak is its own.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/must.h"
@@ -133,6 +135,40 @@ static struct figures table_figures(uint64_t entries)
 	return f;
 }
 
+struct growth {
+	double insert, pause; /* ns per event, ms of the slowest batch */
+	double peak, bytes; /* per entry: of the process's resident memory, of the table at the end */
+};
+
+/* From an empty table. CPU time: a pause is a growth, not another process. */
+static struct growth growth(uint64_t entries)
+{
+	struct response_options options = {.max = 10000000, .horizon_ms = 86400000};
+	struct response_table *table = response_create(&options, 100000);
+	struct run run = {.table = table, .slot = response_open(table), .versions = 1, .prefetch = true};
+	struct growth g = {0};
+	double all = 0;
+	for (uint64_t at = 0; at < entries; at += CHUNK) {
+		for (unsigned i = 0; i < CHUNK; i++)
+			keys[i] = key_of(at + i);
+		for (unsigned i = 0; i < CHUNK; i += BATCH) {
+			double start = now_ns();
+			judge_batch(&run, keys + i);
+			double ns = now_ns() - start;
+			g.pause = ns / 1e6 > g.pause ? ns / 1e6 : g.pause;
+			all += ns;
+		}
+	}
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	struct response_stats stats = response_stats(table);
+	g.insert = all / (double)stats.entries;
+	g.peak = (double)usage.ru_maxrss * 1024 / (double)stats.entries;
+	g.bytes = (double)stats.bytes / (double)stats.entries;
+	response_destroy(table);
+	return g;
+}
+
 struct hop {
 	struct names *names;
 	struct bundle_reader *reader;
@@ -207,6 +243,17 @@ static void print_table(const char *name, const struct figures *f, bool json)
 	printf(form, name, f->insert, f->edit, f->edit_bare, f->repeat, 1e9 / f->refill, f->bytes);
 }
 
+static void print_growth(const struct growth *g, bool json)
+{
+	const char *form =
+		json ? "\"growth\":{\"insert_ns\":%.1f,\"pause_ms\":%.1f,\"peak_bytes_per_entry\":%.1f,"
+		       "\"bytes_per_entry\":%.1f},"
+		     : "growth to 4M  insert %5.1f ns  longest pause %.1f ms  at the peak %.1f bytes per "
+		       "entry, "
+		       "at the end %.1f\n";
+	printf(form, g->insert, g->pause, g->peak, g->bytes);
+}
+
 static void print_hop(const char *name, const struct hop_figures *f, bool json, const char *end)
 {
 	const char *form =
@@ -226,6 +273,8 @@ int main(int argc, char **argv)
 	}
 	if (json)
 		putchar('{');
+	struct growth g = growth(4000000);
+	print_growth(&g, json);
 	struct figures f = table_figures(1000000);
 	print_table("1M", &f, json);
 	if (!small) {

@@ -28,7 +28,7 @@ static inline bool is_text(const struct value *value)
 
 static inline bool is_absent(const struct value *value)
 {
-	return value->token == TOKEN_NONE || value->token == TOKEN_NULL;
+	return value->token <= TOKEN_NULL;
 }
 
 static inline struct str text_of(struct feedback_decoder *d, const struct value *value)
@@ -36,11 +36,22 @@ static inline struct str text_of(struct feedback_decoder *d, const struct value 
 	return likely(value->token == TOKEN_TEXT) ? span(value) : text_decode(d, span(value));
 }
 
-/* From the copy to the caller's own bytes; what was decoded lies in scratch and stays there. */
-static inline struct str lend(const struct feedback_decoder *d, struct str text)
+/* The caller's own bytes, of which the copy was made. */
+struct original {
+	const char *at, *copy;
+	size_t len;
+};
+
+static inline struct original original_of(const struct feedback_decoder *d)
 {
-	uintptr_t at = (uintptr_t)text.at - (uintptr_t)d->copy;
-	return (struct str){likely(at <= d->message.len) ? d->message.at + at : text.at, text.len};
+	return (struct original){d->message.at, d->copy, d->message.len};
+}
+
+/* From the copy to the original; what was decoded lies in scratch and stays there. */
+static inline struct str lend(struct original from, struct str text)
+{
+	uintptr_t at = (uintptr_t)text.at - (uintptr_t)from.copy;
+	return (struct str){likely(at <= from.len) ? from.at + at : text.at, text.len};
 }
 
 /* A string where others are not allowed, or nothing. */
@@ -80,15 +91,19 @@ static inline enum feedback_reason take_name(struct feedback_decoder *d, enum fe
 	return FEEDBACK_OK;
 }
 
-static bool take_time(struct feedback_decoder *d, const struct value *value, int64_t *ms)
+static bool time_rare(struct feedback_decoder *d, const struct value *value, int64_t *ms)
 {
 	switch (value->token) {
-	case TOKEN_TEXT:
-	case TOKEN_ESCAPED: return feedback_time(text_of(d, value), ms);
+	case TOKEN_ESCAPED: return feedback_time(text_decode(d, span(value)), ms);
 	case TOKEN_WHOLE:
 	case TOKEN_NUMBER: return time_number(span(value), ms);
 	default: return false;
 	}
+}
+
+static inline bool take_time(struct feedback_decoder *d, const struct value *value, int64_t *ms)
+{
+	return likely(value->token == TOKEN_TEXT) ? feedback_time(span(value), ms) : time_rare(d, value, ms);
 }
 
 static enum feedback_reason take_op(struct feedback_decoder *d, bool *deletion)
@@ -228,31 +243,38 @@ static inline uint64_t dim_content(struct str name, struct str value)
 }
 
 /* Names and values in document order, their hashes added up: the order of members is no content. */
-static enum feedback_reason take_dims(struct feedback_decoder *d, struct feedback *out, uint64_t *content)
+static inline enum feedback_reason take_dims(struct feedback_decoder *d, struct original from,
+					     struct feedback *out, uint64_t *content)
 {
 	const struct value *whole = value_of(d, FEEDBACK_DIMS);
+	struct feedback_dim *dim = out->dims;
+	uint64_t sum = 0;
 	out->dims_count = 0;
 	if (is_absent(whole))
 		return FEEDBACK_OK;
-	if (whole->token != TOKEN_OBJECT)
+	if (unlikely(whole->token != TOKEN_OBJECT))
 		return FEEDBACK_BAD_TYPE;
-	for (unsigned i = 0; i < d->dims_count; i++) {
-		const struct raw_dim *raw = &d->dims[i];
+	for (const struct raw_dim *raw = d->dims, *end = raw + d->dims_count; raw < end; raw++) {
 		struct str value = span(&raw->value);
-		if (raw->value.token == TOKEN_NULL)
-			continue;
-		if (raw->value.token >= TOKEN_ARRAY)
-			return FEEDBACK_BAD_TYPE;
-		if (raw->value.token == TOKEN_ESCAPED)
-			value = text_decode(d, value);
-		*content += dim_content(raw->name, value);
-		out->dims[out->dims_count++] = (struct feedback_dim){lend(d, raw->name), lend(d, value)};
+		if (unlikely(raw->value.token != TOKEN_TEXT)) {
+			if (raw->value.token == TOKEN_NULL)
+				continue;
+			if (raw->value.token >= TOKEN_ARRAY)
+				return FEEDBACK_BAD_TYPE;
+			if (raw->value.token == TOKEN_ESCAPED)
+				value = text_decode(d, value);
+		}
+		sum += dim_content(raw->name, value);
+		*dim++ = (struct feedback_dim){lend(from, raw->name), lend(from, value)};
 	}
+	out->dims_count = (unsigned)(dim - out->dims);
+	*content = sum;
 	return FEEDBACK_OK;
 }
 
 /* What only an upsert has, in the order of the header's list; the strings are hashed where they lie, then lent out. */
-static enum feedback_reason take_content(struct feedback_decoder *d, struct feedback *out)
+static inline enum feedback_reason take_content(struct feedback_decoder *d, struct original from,
+						struct feedback *out)
 {
 	const struct value *time = value_of(d, FEEDBACK_TIME);
 	enum feedback_reason reason;
@@ -270,7 +292,7 @@ static enum feedback_reason take_content(struct feedback_decoder *d, struct feed
 	if (reason == FEEDBACK_OK)
 		reason = take_name(d, FEEDBACK_CUSTOMER, &out->customer);
 	if (reason == FEEDBACK_OK)
-		reason = take_dims(d, out, &content);
+		reason = take_dims(d, from, out, &content);
 	if (unlikely(reason != FEEDBACK_OK))
 		return reason;
 	content ^= fold((uint64_t)out->time_ms ^ ODD_A,
@@ -278,9 +300,9 @@ static enum feedback_reason take_content(struct feedback_decoder *d, struct feed
 	content +=
 		content_of(1, out->touchpoint) + content_of(2, out->comment) + content_of(3, out->customer);
 	out->content = (uint32_t)(content >> 32 ^ content);
-	out->touchpoint = lend(d, out->touchpoint);
-	out->comment = lend(d, out->comment);
-	out->customer = lend(d, out->customer);
+	out->touchpoint = lend(from, out->touchpoint);
+	out->comment = lend(from, out->comment);
+	out->customer = lend(from, out->customer);
 	return FEEDBACK_OK;
 }
 
@@ -293,7 +315,7 @@ static void no_content(struct feedback *out)
 	out->content = 0;
 }
 
-enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str message, struct feedback *out)
+enum feedback_reason decode_message(struct feedback_decoder *d, struct str message, struct feedback *out)
 {
 	enum feedback_reason reason;
 	if (unlikely(message.len > d->bytes_max))
@@ -306,7 +328,8 @@ enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str mess
 		return reason;
 	if (unlikely(out->id.len == 0))
 		return FEEDBACK_NO_ID;
-	out->id = lend(d, out->id);
+	const struct original from = original_of(d);
+	out->id = lend(from, out->id);
 	reason = take_op(d, &out->deletion);
 	if (unlikely(reason != FEEDBACK_OK))
 		return reason;
@@ -321,5 +344,5 @@ enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str mess
 		no_content(out);
 		return FEEDBACK_OK;
 	}
-	return take_content(d, out);
+	return take_content(d, from, out);
 }

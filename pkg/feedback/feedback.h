@@ -3,9 +3,10 @@
  *
  * One forward pass over the bytes: the whole JSON text is validated (RFC 8259, UTF-8 included, depth limit), the mapped fields
  * are picked out, everything else is checked and skipped. No allocation, no DOM; escapes are decoded only in what is kept.
- * Duplicate member names: the last one wins. What pays (measured): remembering the member order of the source's last message and
- * comparing 16 bytes of `"key":` at once. jansson is the judge in the tests, except where it leaves the RFC (1e400, integers over
- * 64 bits, NUL in member names, a raw NUL after a number): there the RFC stands.
+ * Duplicate member names: the last one wins. What pays (measured): a map of where strings end, made while the message is copied;
+ * remembering the order of members of the source's last messages and comparing 16 bytes of `"key":` at once. jansson is the
+ * judge in the tests, except where it leaves the RFC (1e400, integers over 64 bits, NUL in member names, a raw NUL after a
+ * number): there the RFC stands.
  *
  * What is judged, in this order, the first fault is the reason: size; the text (not_json, not_utf8, too_deep: whichever the pass meets
  * first); not_object; id; op; updated; kind; and of an upsert time, score (class and sentiment of a post), touchpoint, comment,

@@ -1,13 +1,16 @@
 /*
  * What the files of feedback share.
  *
- * A message is decoded in two phases. The scan (scan.c, text.c) is the forward pass: it validates every byte and leaves, for each
- * mapped field, where its value lies and what kind of token it is. The verdict (decode.c) then reads the fields in a fixed order. So
- * syntax is always judged before content, "the last duplicate wins" is an assignment, and the branches of the verdict do not depend
- * on the order of members.
+ * A message is decoded in two phases. The scan (scan.c, text.c) is the forward pass: it validates every
+ * byte and leaves, for each mapped field, where its value lies and what kind of token it is. The verdict
+ * (decode.c) then reads the fields in a fixed order. So syntax is always judged before content, "the last
+ * duplicate wins" is an assignment, and the branches of the verdict do not depend on the order of members.
  *
- * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is nowhere allowed in JSON, so
- * it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded from any position up to the end.
+ * The scan works on a copy of the message that is followed by PAD bytes, the first of them NUL. NUL is
+ * nowhere allowed in JSON, so it ends every loop: no bounds are tested, and 16 or 32 bytes can be loaded
+ * from any position up to the end. While it is copied a map is made of the bytes at which a string ends or
+ * needs a look: the end of a string is then one look into the map away, whether it has two bytes or fifty,
+ * and no loop's end has to be foreseen.
  */
 #ifndef FEEDBACK_PRIV_H
 #define FEEDBACK_PRIV_H
@@ -23,6 +26,7 @@
 #define DEPTH_PRESET	 64
 #define DEPTH_LIMIT	 512 /* skipping nested values recurses: 512 levels are about 50 KiB of stack */
 #define STEPS		 32 /* members of one object whose order is remembered */
+#define NEVER		 ((uint64_t)1 << 32) /* a step's mask that no 32 bytes satisfy */
 #define CHILDREN_MAX	 FEEDBACK_FIELDS
 #define PATH_MEMBERS_MAX 16
 
@@ -30,6 +34,7 @@
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 enum token {
+	TOKEN_NONE, /* no such member */
 	TOKEN_NULL,
 	TOKEN_FALSE,
 	TOKEN_TRUE,
@@ -39,7 +44,6 @@ enum token {
 	TOKEN_ESCAPED, /* ... are the string once its escapes are decoded */
 	TOKEN_ARRAY,
 	TOKEN_OBJECT,
-	TOKEN_NONE, /* no such member */
 };
 
 struct value {
@@ -56,11 +60,18 @@ enum {
 	TARGET_NODE, /* TARGET_NODE + k: mapped members lie below, see decoder.nodes[k] */
 };
 
-/* One remembered piece of the last message: the bytes from the end of a value to the beginning of the next, `,"score": `.
- * Where the next message has the same bytes, the name needs no second look. */
+/* What was read of a member before its value: whom the value is for, and the name. */
+struct member {
+	uint32_t target;
+	struct str name;
+	uint64_t name_mark;
+};
+
+/* One remembered piece of the last messages: the bytes from the end of a value to the beginning of the
+ * next, `,"score": `. Where the next message has the same bytes, the name needs no second look. */
 struct step {
 	unsigned char text[32];
-	uint32_t mask; /* bits of the bytes that count */
+	uint64_t mask; /* bits of the bytes that count */
 	uint16_t target;
 	uint8_t len, name_at, name_len;
 	uint64_t name_mark; /* of a dim: name_mark() of its name */
@@ -78,9 +89,11 @@ struct child {
 
 /* One object on the way to a mapped field. */
 struct node {
-	struct step steps[STEPS + 1]; /* the last one never matches */
-	unsigned strikes,
-		rest; /* messages in a row whose order was another; messages for which nothing is remembered */
+	struct step steps[STEPS + 1]; /* steps[steps_count] never matches */
+	unsigned steps_count;
+	unsigned strikes; /* messages in a row whose order was another */
+	unsigned rest,
+		rest_last; /* messages for which nothing is remembered: still to come, and the last time */
 	uint64_t factor; /* of the hash: chosen when the node is made, so that no two children meet */
 	bool crowded; /* some do all the same */
 	uint8_t slots[1
@@ -104,7 +117,11 @@ struct block {
 };
 
 struct feedback_decoder {
+	enum feedback_reason (*decode)(struct feedback_decoder *, struct str message, struct feedback *out);
+	char *room; /* in which the copy lies, behind PAD bytes: the pass begins at the byte before it */
 	char *copy;
+	uint64_t *map; /* of the copy: a bit per byte, see kernel_priv.h */
+	uintptr_t map_at; /* and where it would begin were the copy at address 0 */
 	size_t bytes_max;
 	unsigned depth_max, depth;
 	enum feedback_reason fault;
@@ -140,12 +157,21 @@ static inline uint64_t name_mark(struct str name)
 			: 1;
 }
 
-/* mapping.c */
-void node_learn(struct step *, const char *from, const char *to, struct str name, uint32_t target);
+/* decode.c: feedback_decode for any machine; decode_v3.c: for those with AVX2. */
+enum feedback_reason decode_message(struct feedback_decoder *, struct str message, struct feedback *out);
+enum feedback_reason decode_message_v3(struct feedback_decoder *, struct str message, struct feedback *out);
+
+/* order.c: remembers the bytes `from` .. `to` and what they mean, if they are no more than 32; returned is
+ * the step behind. */
+const struct step *node_learn(struct node *, const struct step *before, const char *from, const char *to,
+			      const struct member *);
+/* Of a message read in order: how well that went. */
+void node_judge(struct node *, unsigned members, unsigned missed);
 
 /* scan.c: the pass. FEEDBACK_OK, or why the bytes are no JSON object. */
 enum feedback_reason scan_message(struct feedback_decoder *, struct str message);
-/* The end of the number at p; NULL: there is none. */
+
+/* number.c: the end of the number at p; NULL: there is none. */
 const char *scan_number(const char *p, enum token *);
 
 /* text.c */

@@ -6,23 +6,6 @@
 #include "base/must.h"
 #include "feedback/kernel_priv.h"
 
-/* A mask that same16 can never satisfy while len <= 16. */
-#define NEVER (1u << 31)
-
-void node_learn(struct step *step, const char *from, const char *to, struct str name, uint32_t target)
-{
-	size_t len = (size_t)(to - from);
-	if (len > sizeof step->text)
-		return;
-	memcpy(step->text, from, sizeof step->text);
-	step->mask = len == 32 ? UINT32_MAX : (1u << len) - 1;
-	step->len = (uint8_t)len;
-	step->target = (uint16_t)target;
-	step->name_at = (uint8_t)(name.at - from);
-	step->name_len = (uint8_t)name.len;
-	step->name_mark = target == TARGET_DIM ? name_mark(name) : 0;
-}
-
 static const char *path_of(const struct feedback_mapping *mapping, enum feedback_field field)
 {
 	return mapping->path[field] ? mapping->path[field] : feedback_field_name(field);
@@ -60,8 +43,7 @@ static bool next_member(const char **path, char *to, size_t *len, struct err *er
 static void node_init(struct node *node)
 {
 	node->other = TARGET_UNMAPPED;
-	for (unsigned i = 0; i <= STEPS; i++)
-		node->steps[i].mask = NEVER;
+	node->steps[0].mask = NEVER;
 }
 
 static struct child *child_of(struct node *node, struct str name)
@@ -214,10 +196,21 @@ static bool limits(struct feedback_decoder *d, const struct feedback_mapping *ma
 	return !err->set;
 }
 
+static bool machine_is_v3(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+#else
+	return false;
+#endif
+}
+
 struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping, struct err *err)
 {
 	struct feedback_decoder *d = must_alloc(sizeof *d);
 	err_clear(err);
+	d->decode = machine_is_v3() ? decode_message_v3 : decode_message;
 	d->ledger = mapping->ledger;
 	d->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	must(d->plain != (locale_t)0);
@@ -225,9 +218,18 @@ struct feedback_decoder *feedback_create(const struct feedback_mapping *mapping,
 		feedback_destroy(d);
 		return NULL;
 	}
-	d->copy = must_alloc(d->bytes_max + PAD);
+	d->room = must_alloc(PAD + d->bytes_max + PAD);
+	d->copy = d->room + PAD;
+	d->map = must_array(d->bytes_max / 64 + 2, sizeof *d->map);
+	must((uintptr_t)d->copy % 8 == 0);
+	d->map_at = (uintptr_t)d->map - (uintptr_t)d->copy / 8;
 	scratch_init(d);
 	return d;
+}
+
+enum feedback_reason feedback_decode(struct feedback_decoder *d, struct str message, struct feedback *out)
+{
+	return d->decode(d, message, out);
 }
 
 void feedback_destroy(struct feedback_decoder *d)
@@ -241,6 +243,7 @@ void feedback_destroy(struct feedback_decoder *d)
 	freelocale(d->plain);
 	free(d->nodes);
 	free(d->names);
-	free(d->copy);
+	free(d->map);
+	free(d->room);
 	free(d);
 }

@@ -2,77 +2,9 @@
 
 #include <string.h>
 
-#include "feedback/kernel_priv.h"
+#include "feedback/scan_priv.h"
 
-#define REST 30
-
-static const char *fail(struct feedback_decoder *d, enum feedback_reason fault)
-{
-	d->fault = fault;
-	return NULL;
-}
-
-static inline const char *skip_space(const char *p)
-{
-	while (unlikely((unsigned char)*p <= ' ') && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
-		p++;
-	return p;
-}
-
-static inline bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static inline const char *skip_digits(const char *p)
-{
-	unsigned run;
-	do
-		p += run = digits_run(p);
-	while (run == 16);
-	return p;
-}
-
-const char *scan_number(const char *p, enum token *token)
-{
-	*token = TOKEN_WHOLE;
-	p += *p == '-';
-	const char *first = p;
-	p = skip_digits(p);
-	if (unlikely(p == first || (*first == '0' && p != first + 1)))
-		return NULL;
-	if (likely(*p != '.' && (*p | 0x20) != 'e'))
-		return p;
-	*token = TOKEN_NUMBER;
-	if (*p == '.') {
-		if (!is_digit(*++p))
-			return NULL;
-		p = skip_digits(p);
-	}
-	if ((*p | 0x20) == 'e') {
-		p++;
-		p += *p == '+' || *p == '-';
-		if (!is_digit(*p))
-			return NULL;
-		p = skip_digits(p);
-	}
-	return p;
-}
-
-/* "text"
- *  ^ p    returns ^ at the closing quote */
-static inline const char *read_text(struct feedback_decoder *d, const char *p, enum token *token)
-{
-	*token = TOKEN_TEXT;
-	for (;;) {
-		p = text_stop(p);
-		if (likely(*p == '"'))
-			return p;
-		p = text_rare(d, p, token);
-		if (unlikely(p == NULL))
-			return NULL;
-	}
-}
+#define AHEAD 2
 
 static const char *skip_value(struct feedback_decoder *, const char *p);
 
@@ -159,27 +91,37 @@ static const char *read_rare(struct feedback_decoder *d, const char *p, struct v
 	return fail(d, FEEDBACK_NOT_JSON);
 }
 
-/* Any value at p: checked to its end, which is returned; `out` says what it is. */
-static inline const char *read_value(struct feedback_decoder *d, const char *p, struct value *out)
+/* Any value at p: checked to its last byte, which is returned; `out` says what it is. `text` is p + 1: in
+ * read_in_order it's known sooner from where p came. */
+static inline const char *value_last(struct feedback_decoder *d, const char *p, const char *text,
+				     struct value *out)
 {
 	const char *end;
 	if (likely(*p == '"')) {
-		end = read_text(d, p + 1, &out->token);
+		end = read_text(d, text, &out->token);
 		if (unlikely(end == NULL))
 			return NULL;
-		out->at = p + 1;
-		out->len = (uint32_t)(end - p - 1);
-		return end + 1;
+		out->at = text;
+		out->len = (uint32_t)(end - text);
+		return end;
 	}
 	if (likely(is_digit(*p) || *p == '-')) {
-		end = scan_number(p, &out->token);
+		end = scan_whole(p, &out->token);
 		if (unlikely(end == NULL))
 			return fail(d, FEEDBACK_NOT_JSON);
 		out->at = p;
 		out->len = (uint32_t)(end - p);
-		return end;
+		return end - 1;
 	}
-	return read_rare(d, p, out);
+	end = read_rare(d, p, out);
+	return likely(end != NULL) ? end - 1 : NULL;
+}
+
+/* The same, but returned is the end behind the last byte. */
+static inline const char *read_value(struct feedback_decoder *d, const char *p, struct value *out)
+{
+	p = value_last(d, p, p + 1, out);
+	return likely(p != NULL) ? p + 1 : NULL;
 }
 
 static const char *read_again(struct feedback_decoder *d, const char *p, struct value *out)
@@ -193,49 +135,13 @@ static const char *skip_value(struct feedback_decoder *d, const char *p)
 	return read_value(d, p, &unused);
 }
 
-static inline bool is_child(const struct child *child, struct str name)
-{
-	uint32_t other =
-		(~same16(name.at, child->head) & child->head_mask) | (uint32_t)(child->len ^ name.len);
-	return other == 0 &&
-	       (likely(name.len <= 16) || memcmp(name.at + 16, child->name + 16, name.len - 16) == 0);
-}
-
-static uint32_t find_in_crowd(const struct node *node, const struct child *child, struct str name)
-{
-	for (; child->len != SIZE_MAX; child++)
-		if (is_child(child, name))
-			return child->target;
-	return node->other;
-}
-
-/* By arithmetic and not by a branch, which could not be foreseen where members are shuffled. */
-static inline uint32_t find_child(const struct node *node, struct str name)
-{
-	const struct child *child = &node->children[node->slots[name_slot(node->factor, name.at, name.len)]];
-	if (unlikely(node->crowded || name.len > 16))
-		return find_in_crowd(node, child, name);
-	uint32_t differs =
-		(~same16(name.at, child->head) & child->head_mask) | (uint32_t)(child->len ^ name.len);
-	uint32_t mapped = (uint32_t) - (differs == 0);
-	return (child->target & mapped) | (node->other & ~mapped);
-}
-
-/* What was read of a member before its value: whom the value is for, and the name if it is a dim. */
-struct member {
-	uint32_t target;
-	struct str name;
-	uint64_t name_mark;
-};
-
 /* {"id": 1, "score": 9}
- * ^       ^           ^   p stands at one of these, returned is the place behind a name's opening quote or behind the brace. */
-static const char *name_begin(struct feedback_decoder *d, const char *p, bool first, bool *end)
+ *  ^     ^           ^   p stands at one of these, or at space before it.
+ * Returned is the place behind a name's opening quote or behind the brace. */
+__attribute__((noinline)) static const char *name_begin(struct feedback_decoder *d, const char *p, bool first,
+							bool *end)
 {
-	*end = false;
-	if (likely(p[0] == ',' && p[1] == '"' && !first))
-		return p + 2;
-	p = first ? skip_space(p + 1) : skip_space(p);
+	p = skip_space(p);
 	if (*p == '}') {
 		*end = true;
 		return p + 1;
@@ -248,24 +154,11 @@ static const char *name_begin(struct feedback_decoder *d, const char *p, bool fi
 	return *p == '"' ? p + 1 : fail(d, FEEDBACK_NOT_JSON);
 }
 
-/* The slow way for a member that is not where it was in the last message: up to its value. Remembers it in `step` if there is one. */
-static const char *read_name(struct feedback_decoder *d, const char *p, struct node *node, struct step *step,
-			     bool first, struct member *out)
+/* The rest of a name and up to its value, where there are escapes, letters that are not ASCII, or space. */
+__attribute__((noinline)) static const char *name_end_rare(struct feedback_decoder *d, struct member *out)
 {
-	const char *from = p;
 	enum token token;
-	bool end;
-	p = name_begin(d, p, first, &end);
-	if (unlikely(p == NULL))
-		return NULL;
-	if (end) {
-		out->target = TARGET_END;
-		if (step)
-			node_learn(step, from, p, (struct str){p, 0}, TARGET_END);
-		return p;
-	}
-	out->name.at = p;
-	p = read_text(d, p, &token);
+	const char *p = read_text(d, out->name.at, &token);
 	if (unlikely(p == NULL))
 		return NULL;
 	out->name.len = (size_t)(p - out->name.at);
@@ -275,129 +168,214 @@ static const char *read_name(struct feedback_decoder *d, const char *p, struct n
 	p = skip_space(p + 1);
 	if (unlikely(token == TOKEN_ESCAPED))
 		out->name = text_decode(d, out->name);
-	out->target = find_child(node, out->name);
-	if (out->target == TARGET_DIM)
-		out->name_mark = name_mark(out->name);
-	if (step && token == TOKEN_TEXT)
-		node_learn(step, from, p, out->name, out->target);
 	return p;
 }
 
-/* Whether the bytes at p are those that were remembered. */
-static inline bool step_matches(const char *p, const struct step *step)
+/* A member whose place in the object was not foreseen, up to its value. `text` is behind what is returned,
+ * see value_last. */
+__attribute__((always_inline)) static inline const char *read_name(struct feedback_decoder *d, const char *p,
+								   const struct node *node, bool first,
+								   struct member *out, const char **text)
 {
-	uint32_t same = same16(p, step->text);
-	if (unlikely(step->len > 16))
-		same |= same16(p + 16, step->text + 16) << 16;
-	return (~same & step->mask) == 0;
+	if (likely(is_pair(p, ',', '"') && !first)) {
+		out->name.at = p + 2;
+	} else {
+		bool end = false;
+		p = name_begin(d, p + first, first, &end);
+		if (unlikely(p == NULL))
+			return NULL;
+		out->name = (struct str){p, 0};
+		if (end) {
+			out->target = TARGET_END;
+			return p;
+		}
+	}
+	p = next_stop(d->map_at, out->name.at);
+	if (likely(is_pair(p, '"', ':') && (unsigned char)p[2] > ' ')) {
+		out->name.len = (size_t)(p - out->name.at);
+		*text = p + 3;
+		p += 2;
+	} else {
+		p = name_end_rare(d, out);
+		if (unlikely(p == NULL))
+			return NULL;
+		*text = p + 1;
+	}
+	out->target = find_child(node, out->name);
+	return p;
 }
 
-/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; NULL: there is no more room. */
-static struct value *dim_place(struct feedback_decoder *d, const struct member *member)
+/* The same, and it is remembered in front of `step`. Not so a name with escapes, which lies elsewhere. */
+__attribute__((noinline)) static const char *name_new(struct feedback_decoder *d, const char *p,
+						      struct node *node, const struct step **step, bool first,
+						      struct member *out)
 {
-	if (unlikely(d->dims_seen & member->name_mark)) {
+	const char *from = p, *text;
+	p = read_name(d, p, node, first, out, &text);
+	if (unlikely(p == NULL))
+		return NULL;
+	out->name_mark = name_mark(out->name);
+	if (likely(out->name.at >= from && out->name.at <= p))
+		*step = node_learn(node, *step, from, p, out);
+	return p;
+}
+
+/* Where the value of a dim belongs: at the name's earlier occurrence, if it has one; without more room
+ * where the unmapped go. */
+static inline struct value *dim_place(struct feedback_decoder *d, struct str name, uint64_t mark)
+{
+	if (unlikely(d->dims_seen & mark)) {
 		for (unsigned i = 0; i < d->dims_count; i++)
-			if (str_equal(d->dims[i].name, member->name))
+			if (str_equal(d->dims[i].name, name))
 				return &d->dims[i].value;
 	}
 	if (unlikely(d->dims_count == FEEDBACK_DIMS_MAX))
-		return NULL;
-	d->dims_seen |= member->name_mark;
-	d->dims[d->dims_count].name = member->name;
-	return &d->dims[d->dims_count++].value;
+		return &d->values[TARGET_UNMAPPED];
+	struct raw_dim *dim = &d->dims[d->dims_count++];
+	d->dims_seen |= mark;
+	dim->name = name;
+	return &dim->value;
 }
 
 static const char *read_object(struct feedback_decoder *, const char *p, struct node *);
 
 /* The value of a member below which fields are mapped. What an earlier member of the same name held is forgotten. */
-static const char *read_node(struct feedback_decoder *d, const char *p, struct node *node)
+static inline const char *read_node(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct value value = {p, 0, TOKEN_OBJECT};
+	struct value *value = &d->values[TARGET_UNMAPPED];
 	p = skip_space(p);
 	for (uint32_t below = node->below; below; below &= below - 1)
 		d->values[__builtin_ctz(below)].token = TOKEN_NONE;
 	if (node->other == TARGET_DIM) {
 		d->dims_count = 0;
 		d->dims_seen = 0;
+		value = &d->values[FEEDBACK_DIMS];
 	}
-	p = *p == '{' ? read_object(d, p, node) : read_value(d, p, &value);
-	if (node->other == TARGET_DIM)
-		d->values[FEEDBACK_DIMS] = value;
+	if (unlikely(*p != '{'))
+		return read_value(d, p, value);
+	value->token = TOKEN_OBJECT;
+	return read_object(d, p, node);
+}
+
+/* A member that was left out this time, a comment perhaps: is it the next, or the one after that? NULL:
+ * neither. */
+__attribute__((noinline)) static const struct step *step_ahead(const char *p, const struct step *step)
+{
+	for (unsigned i = 0; i < AHEAD && step->mask != NEVER; i++)
+		if (step_matches(p, ++step))
+			return step;
+	return NULL;
+}
+
+/* Members mostly stand where they stood in messages before.
+ *
+ * "score":9,"comment":"Fine"}
+ *         ^ last, the byte before a member
+ *
+ * How fast this is hangs on how long it takes from the last byte of one value to that of the next, as nothing
+ * of the next can begin before. So the loop goes from last byte to last byte: places are counted from there,
+ * not from one another. */
+static const char *read_in_order(struct feedback_decoder *d, const char *open, struct node *node)
+{
+	const struct step *step = node->steps;
+	const char *p, *text, *last = open - 1;
+	struct member member;
+	struct value *out;
+	unsigned missed = 0, members = 0;
+	for (;;) {
+		const struct step *met =
+			likely(step_matches(last + 1, step)) ? step : step_ahead(last + 1, step);
+		const char *const from = last + 1;
+		uint32_t target;
+		if (likely(met != NULL)) {
+			target = met->target;
+			p = last + (met->len + 1ul);
+			text = last + (met->len + 2ul);
+			step = met + 1;
+		} else {
+			const struct step *place = step; /* so that step itself stays in a register */
+			p = name_new(d, from, node, &place, from == open, &member);
+			if (unlikely(p == NULL))
+				return NULL;
+			step = place;
+			text = p + 1;
+			target = member.target;
+			missed++;
+		}
+		members++;
+		if (likely(target <= TARGET_UNMAPPED)) {
+			out = &d->values[target];
+		} else if (target == TARGET_DIM) {
+			out = likely(met != NULL) ? dim_place(d, step_name(met, from), met->name_mark)
+						  : dim_place(d, member.name, member.name_mark);
+		} else if (target == TARGET_END) {
+			break;
+		} else {
+			p = read_node(d, p, &d->nodes[target - TARGET_NODE]);
+			if (unlikely(p == NULL))
+				return NULL;
+			last = p - 1;
+			continue;
+		}
+		last = value_last(d, p, text, out);
+		if (unlikely(last == NULL))
+			return NULL;
+	}
+	if (unlikely(missed | node->strikes))
+		node_judge(node, members, missed);
 	return p;
 }
 
-static const char *read_dim(struct feedback_decoder *d, const char *p, const struct member *member)
+/* What comes next can't be foreseen, so wrong guesses are what this costs: an object is told by its brace,
+ * long before its name is found. */
+static const char *read_in_any_order(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct value unused, *value = dim_place(d, member);
-	return read_value(d, p, value ? value : &unused);
-}
-
-/* Two messages in a row in which most members were not where they had been: the source shuffles, and remembering costs more than it
- * brings. It is tried again after REST messages. */
-static void judge_memory(struct node *node, size_t members, unsigned missed)
-{
-	node->strikes = missed * 2 > members ? node->strikes + 1 : 0;
-	if (node->strikes == 2) {
-		node->strikes = 0;
-		node->rest = REST;
+	const char *text, *last = p - 1;
+	for (bool first = true;; first = false) {
+		struct member member;
+		p = read_name(d, last + 1, node, first, &member, &text);
+		if (unlikely(p == NULL) || member.target == TARGET_END)
+			return p;
+		if (*p == '{' && member.target >= TARGET_NODE) {
+			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
+			if (unlikely(p == NULL))
+				return NULL;
+			last = p - 1;
+			continue;
+		}
+		if (likely(member.target <= TARGET_UNMAPPED)) {
+			last = value_last(d, p, text, &d->values[member.target]);
+		} else if (likely(member.target == TARGET_DIM)) {
+			last = value_last(d, p, text, dim_place(d, member.name, name_mark(member.name)));
+		} else {
+			p = read_node(d, p, &d->nodes[member.target - TARGET_NODE]);
+			last = likely(p != NULL) ? p - 1 : NULL;
+		}
+		if (unlikely(last == NULL))
+			return NULL;
 	}
 }
 
 static const char *read_object(struct feedback_decoder *d, const char *p, struct node *node)
 {
-	struct step *const last = &node->steps[STEPS], *step = node->steps;
-	struct member member;
-	const char *open = p;
-	unsigned missed = 0;
 	if (unlikely(++d->depth > d->depth_max))
 		return fail(d, FEEDBACK_TOO_DEEP);
 	if (node->rest) {
 		node->rest--;
-		step = last;
-	}
-	for (;;) {
-		uint32_t target = step->target;
-		const char *from = p;
-		const struct step *met = step;
-		const bool matches = step_matches(p, step);
-		if (likely(matches)) {
-			p += step->len;
-		} else {
-			p = read_name(d, p, node, step == last ? NULL : step, p == open, &member);
-			if (unlikely(p == NULL))
-				return NULL;
-			target = member.target;
-			missed++;
-		}
-		step += step != last;
-		if (likely(target <= TARGET_UNMAPPED)) {
-			p = read_value(d, p, &d->values[target]);
-		} else if (target == TARGET_DIM) {
-			if (likely(matches))
-				member = (struct member){
-					target, {from + met->name_at, met->name_len}, met->name_mark};
-			p = read_dim(d, p, &member);
-		} else if (target == TARGET_END) {
-			break;
-		} else {
-			p = read_node(d, p, &d->nodes[target - TARGET_NODE]);
-		}
-		if (unlikely(p == NULL))
-			return NULL;
+		p = read_in_any_order(d, p, node);
+	} else {
+		p = read_in_order(d, p, node);
 	}
 	d->depth--;
-	if (step != last && unlikely(missed | node->strikes))
-		judge_memory(node, (size_t)(step - node->steps), missed);
 	return p;
 }
 
 enum feedback_reason scan_message(struct feedback_decoder *d, struct str message)
 {
-	if (likely(message.len > 0))
-		memcpy(d->copy, message.at, message.len);
-	d->copy[message.len] = '\0';
+	copy_with_map(d->copy, d->map, message.at, message.len);
 	d->message = message;
 	d->depth = 0;
+#pragma GCC unroll 12
 	for (int field = 0; field < FEEDBACK_FIELDS; field++)
 		d->values[field].token = TOKEN_NONE;
 	d->fault = FEEDBACK_OK;

@@ -12,29 +12,26 @@ static bool keep(int64_t value_ms, int64_t *ms)
 	return value_ms >= 0 && value_ms < END_MS;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static int two(const char *p)
 {
 	return is_digit(p[0]) && is_digit(p[1]) ? (p[0] - '0') * 10 + p[1] - '0' : -1;
 }
 
 /* Days from 1970-01-01 in the proleptic Gregorian calendar. Years begin in March, so that the leap day is a year's last. */
-static int64_t days_from_civil(int year, int month, int day)
+static inline int64_t days_from_civil(unsigned year, unsigned month, unsigned day)
 {
 	static const short before[12] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
-	year -= month <= 2;
-	return (int64_t)year * 365 + year / 4 - year / 100 + year / 400 + before[month - 1] + day - 1 -
-	       719468;
+	year = year + 400 - (month <= 2); /* an era more, so that there is one before the year 0 */
+	unsigned century = year / 100;
+	return (int64_t)(year * 365 + year / 4 - century + century / 4 + day) + before[month - 1] - 1 -
+	       719468 - 146097;
 }
 
-static int days_in_month(int year, int month)
+static unsigned days_in_month(unsigned year, unsigned month)
 {
 	static const char days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	return days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+	return (unsigned)days[month - 1] +
+	       (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
 }
 
 /* Byte i becomes ten times itself and the byte behind it: what two digits that begin there are worth. */
@@ -43,9 +40,9 @@ static uint64_t pairs(uint64_t digits)
 	return digits * 10 + (digits >> 8);
 }
 
-static int byte_of(uint64_t word, int i)
+static unsigned byte_of(uint64_t word, int i)
 {
-	return (int)(word >> (8 * i) & 0xff);
+	return word >> (8 * i) & 0xff;
 }
 
 /*
@@ -65,9 +62,9 @@ static inline bool date_and_minute(const char *p, int64_t *minutes)
 	uint64_t first = pairs((uint64_t)simde_mm_cvtsi128_si64(off));
 	uint64_t second = (uint64_t)simde_mm_cvtsi128_si64(simde_mm_unpackhi_epi64(off, off));
 	second = pairs(second & ~(uint64_t)0xff0000); /* a t for a T is no part of the hour */
-	int year = byte_of(first, 0) * 100 + byte_of(first, 2), month = byte_of(first, 5);
-	int day = byte_of(second, 0), hour = byte_of(second, 3), minute = byte_of(second, 6);
-	if (unlikely((unsigned)month - 1 > 11 || day < 1 || hour > 23 || minute > 59))
+	unsigned year = byte_of(first, 0) * 100 + byte_of(first, 2), month = byte_of(first, 5);
+	unsigned day = byte_of(second, 0), hour = byte_of(second, 3), minute = byte_of(second, 6);
+	if (unlikely((month - 1 > 11) | (day < 1) | (hour > 23) | (minute > 59)))
 		return false;
 	if (unlikely(day > 28) && day > days_in_month(year, month))
 		return false;
@@ -97,8 +94,8 @@ static inline bool second_and_millis(const char *p, int *second, int *millis)
 	/* 127 - the most that a byte may be off: a byte that is further off gets its highest bit. */
 	if ((off | (off + 0x7f7676767f76767f)) & 0x8080808080808080)
 		return false;
-	*second = byte_of(pairs(off), 1);
-	*millis = byte_of(pairs(off), 4) * 10 + byte_of(off, 6);
+	*second = (int)byte_of(pairs(off), 1);
+	*millis = (int)(byte_of(pairs(off), 4) * 10 + byte_of(off, 6));
 	return true;
 }
 

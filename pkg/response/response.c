@@ -5,8 +5,6 @@
 
 #include "base/must.h"
 
-#define GROUPS_FIRST 1024 /* 13 thousand entries, 0.6 MB: a small feed never grows */
-
 const struct option_row response_options[] = {
 	{.key = "max",
 	 .type = OPTION_INT,
@@ -43,7 +41,7 @@ struct response_table *response_create(const struct response_options *options, i
 	table->groups_max = groups_for(table->max);
 	table->undo = must_array(table->undo_size, sizeof *table->undo);
 	table->slots = must_array(RESPONSE_SLOTS, sizeof *table->slots);
-	table_allocate(table, table->groups_max < GROUPS_FIRST ? table->groups_max : GROUPS_FIRST);
+	table_allocate(table);
 	return table;
 }
 
@@ -51,8 +49,8 @@ void response_destroy(struct response_table *table)
 {
 	if (table == NULL)
 		return;
-	free(table->tags);
-	free(table->entries);
+	memory_close(&table->tags_memory);
+	memory_close(&table->entries_memory);
 	free(table->undo);
 	free(table->slots);
 	free(table);
@@ -103,17 +101,21 @@ void response_drop(struct response_table *table, unsigned slot)
 	table->dropped += table->slots[slot].count;
 }
 
-static inline void fetch_next_entry(struct response_table *table)
+/* Together, not one a call: an address that is in no TLB holds up what comes behind its prefetch, in a
+ * virtual machine for 60 ns, but several in a row are looked up at once. It was a fifth of intake's time. */
+static inline void fetch_pending(struct response_table *table)
 {
-	table_fetch_entry(table, table->pending[table->pending_from++ % PENDING]);
+	for (unsigned i = 0; i < table->pending_count; i++)
+		table_fetch_entry(table, table->pending[i]);
+	table->pending_count = 0;
 }
 
 void response_prefetch(struct response_table *table, struct hash128 key)
 {
 	table_fetch_tags(table, key);
-	if (table->pending_to - table->pending_from == PENDING)
-		fetch_next_entry(table);
-	table->pending[table->pending_to++ % PENDING] = key;
+	if (table->pending_count == PENDING)
+		fetch_pending(table);
+	table->pending[table->pending_count++] = key;
 }
 
 static inline void advance(struct response_table *table, unsigned slot, uint32_t now_s)
@@ -121,8 +123,7 @@ static inline void advance(struct response_table *table, unsigned slot, uint32_t
 	must(slot < RESPONSE_SLOTS && table->slots[slot].state == SLOT_OPEN);
 	if (now_s > table->now_s)
 		table->now_s = now_s;
-	while (table->pending_from != table->pending_to)
-		fetch_next_entry(table);
+	fetch_pending(table);
 }
 
 static void insert_new(struct response_table *table, const struct packed *entry, bool log)
@@ -220,8 +221,7 @@ struct response_stats response_stats(const struct response_table *table)
 	return (struct response_stats){
 		.entries = table->used - table->dropped,
 		.capacity = room < table->max ? room : table->max,
-		.bytes = sizeof *table +
-			 table->groups * (GROUP_TAGS + GROUP_ENTRIES * sizeof *table->entries) +
+		.bytes = sizeof *table + table->tags_memory.bytes + table->entries_memory.bytes +
 			 table->undo_size * sizeof *table->undo + RESPONSE_SLOTS * sizeof *table->slots,
 		.evictions = table->evictions,
 		.expired = table->expired,

@@ -9,7 +9,8 @@
  * Versions are ordered by (updated, order of arrival); an event without `updated` takes the highest one known of its
  * response. Events of one response arrive in one partition, so order of arrival is the order of calls, and a response is
  * known by its partition slot and its key: the same key in another partition is another response. Owned by one thread.
- * Nothing is allocated after create, but for growing (doubling) up to `max`.
+ * Nothing is allocated after create, but for growing: create reserves addresses for `max`, memory comes as the table doubles
+ * in them, and so never more than it needs at the end.
  *
  * What is decided where the rules leave a choice:
  *  - an event that takes over a known score does so from the newest version known, whichever that is: a partial event that
@@ -99,8 +100,8 @@ void response_destroy(struct response_table *);
 unsigned response_open(struct response_table *);                  /* a partition slot, 0..65535 */
 void response_drop(struct response_table *, unsigned slot);
 
-/* Call it for a batch of 32-64 keys, as soon as each is known, then judge each: it asks for the key's tags, and for the
- * entry that the tags of an earlier key point at (the last few with the first judge). */
+/* Call it for a batch of 32-64 keys, as soon as each is known, then judge each: it asks for the key's tags, and for every
+ * 32 keys for the entries that their tags point at (the last ones with the first judge). */
 void response_prefetch(struct response_table *, struct hash128 key);
 /* now_s: the intake's clock; it never goes back (an earlier one counts as the latest seen). There must be undo room. */
 void response_judge(struct response_table *, unsigned slot, uint32_t now_s, const struct response_event *,

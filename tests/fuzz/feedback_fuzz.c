@@ -1,8 +1,10 @@
 /*
- * feedback_decode against the slow decoder over jansson. The first byte chooses the shape; bytes 0xff, which no message can hold,
- * part the rest into messages for one decoder, so that what it remembers of the last one is fuzzed as well.
+ * feedback_decode against the slow decoder over jansson. The first byte chooses the shape, and whether the
+ * code for this machine decodes or the one for any; bytes 0xff, which no message can hold, part the rest
+ * into messages for one decoder, so that what it remembers of the last one is fuzzed as well.
  */
 #include "../support/feedback_reference.h"
+#include "feedback/feedback_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -11,6 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const struct feedback_mapping *mapping = reference_mapping(data[0]);
 	struct feedback_decoder *decoder = feedback_create(mapping, &err);
+	if (data[0] & 2)
+		decoder->decode = decode_message;
 	for (const char *p = (const char *)data + 1, *end = (const char *)data + size; p < end;) {
 		const char *stop = memchr(p, 0xff, (size_t)(end - p));
 		struct str message = {p, (size_t)((stop ? stop : end) - p)};

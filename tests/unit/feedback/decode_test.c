@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "feedback/feedback.h"
+#include "feedback/feedback_priv.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define OWN_SHAPE   ((struct feedback_mapping){.bytes_max = 4096})
@@ -445,6 +445,63 @@ static void memory_of_the_last_message_changes_nothing(void **state)
 	feedback_destroy(decoder);
 }
 
+/* The end of a string is found wherever it begins and however far away it is, and so is a fault there. */
+static void strings_of_any_length_are_read_whole(void **state)
+{
+	static const char faults[] = {'\n', '\x80', '\\', '\0'};
+	char text[600], spaces[65];
+	(void)state;
+	struct feedback_decoder *decoders[] = {decoder_of(OWN_SHAPE), decoder_of(OWN_SHAPE)};
+	struct feedback got;
+	decoders[1]->decode = decode_message; /* the code for any machine */
+	memset(spaces, ' ', sizeof spaces);
+	for (int from = 0; from < 65; from++) {
+		for (int len = 0; len < 200; len++) {
+			int n = sprintf(text, "{\"id\":%.*s1,\"time\":1,\"score\":9,\"comment\":\"", from,
+					spaces);
+			struct str message = {text, (size_t)(n + len) + 2};
+			memset(text + n, 'x', (size_t)len);
+			memcpy(text + n + len, "\"}", 2);
+			for (unsigned which = 0; which < 2; which++) {
+				assert_int_equal(decode(decoders[which], message, &got), FEEDBACK_OK);
+				assert_int_equal(got.comment.len, len);
+			}
+			if (len == 0)
+				continue;
+			text[n + len - 1] = faults[(from + len) % 4];
+			for (unsigned which = 0; which < 2; which++)
+				assert_int_not_equal(decode(decoders[which], message, &got), FEEDBACK_OK);
+		}
+	}
+	feedback_destroy(decoders[0]);
+	feedback_destroy(decoders[1]);
+}
+
+/* What some messages leave out is found again in those that have it, in any mixture of shapes. */
+static void members_may_come_and_go(void **state)
+{
+	static const char *const members[] = {",\"comment\":\"c\"", ",\"score\":9", ",\"touchpoint\":\"t\"",
+					      ",\"customer\":\"u\"", ",\"dims\":{\"a\":\"1\"}"};
+	char text[200];
+	(void)state;
+	struct feedback_decoder *decoder = decoder_of(OWN_SHAPE);
+	struct feedback got;
+	for (unsigned i = 0, shape = 1; i < 20000; i++, shape = shape * 1664525 + 1013904223) {
+		unsigned has = shape >> 20 & 31;
+		int n = sprintf(text, "{\"id\":\"i\",\"time\":1");
+		for (unsigned k = 0; k < 5; k++)
+			n += has >> k & 1 ? sprintf(text + n, "%s", members[k]) : 0;
+		n += sprintf(text + n, "}");
+		assert_int_equal(decode(decoder, (struct str){text, (size_t)n}, &got), FEEDBACK_OK);
+		assert_int_equal(got.comment.len, has & 1);
+		assert_int_equal(got.bin, has & 2 ? 9 : BIN_NONE);
+		assert_int_equal(got.touchpoint.len, has >> 2 & 1);
+		assert_int_equal(got.customer.len, has >> 3 & 1);
+		assert_int_equal(got.dims_count, has >> 4 & 1);
+	}
+	feedback_destroy(decoder);
+}
+
 static void strings_live_until_reset(void **state)
 {
 	(void)state;
@@ -501,6 +558,8 @@ int main(void)
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(the_rfc_stands_where_jansson_leaves_it),
 		cmocka_unit_test(memory_of_the_last_message_changes_nothing),
+		cmocka_unit_test(strings_of_any_length_are_read_whole),
+		cmocka_unit_test(members_may_come_and_go),
 		cmocka_unit_test(strings_live_until_reset),
 		cmocka_unit_test(reasons_have_stable_codes),
 	};
