@@ -1,5 +1,5 @@
 /*
- * lists - what is no row, since the user says how many there are: sources, sinks, zones, declared touchpoints.
+ * lists - what is no row, since the user says how many: sources, sinks, zones and declared touchpoints.
  */
 #include "config/config_priv.h"
 
