@@ -74,10 +74,26 @@ static double residual(const struct spike *s, const struct hour_summary *hour)
 	return smaller(miss * miss, most) - e * (1 - e / hour->n);
 }
 
+/* Hours that end with evidence of a rise are held back: they are a misfit once it has gone away by itself, and
+ * none if it was a spike. False: held back. */
+static bool learn_misfit(struct spike *s, const struct spike_terms *terms, struct hour_summary *hour)
+{
+	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
+	s->held_residual += (float)residual(s, hour);
+	s->held_e2 += (float)(hour->e * hour->e);
+	if (spike_evidence_sum(s) >= QUIET * spike_baseline_threshold(s, terms))
+		return false;
+	hour->residual = (double)s->held_residual;
+	hour->expected2 = (double)s->held_e2;
+	s->residual = (float)((double)s->residual * two_months + hour->residual);
+	s->expected2 = (float)((double)s->expected2 * two_months + hour->expected2);
+	s->held_residual = s->held_e2 = 0;
+	return true;
+}
+
 /* Under the factors that the hour had. */
 static void learn_hour(struct spike *s, const struct spike_terms *terms)
 {
-	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
 	if (s->tainted || s->severity || s->hour_n == 0)
 		return;
 	struct hour_summary hour = {.n = s->hour_n, .k = s->hour_k, .hour = s->hour, .weekend = s->weekend};
@@ -86,11 +102,9 @@ static void learn_hour(struct spike *s, const struct spike_terms *terms)
 		hour.e = e;
 		hour.without_hour = e * (double)s->week / s->season;
 		hour.without_week = e / (double)s->week;
-		hour.residual = residual(s, &hour);
-		if (spike_evidence_sum(s) < QUIET * spike_baseline_threshold(s, terms))
-			learn_profile(s, &hour);
-		s->residual = (float)((double)s->residual * two_months + hour.residual);
-		s->expected2 = (float)((double)s->expected2 * two_months + e * e);
+		if (!learn_misfit(s, terms, &hour))
+			return;
+		learn_profile(s, &hour);
 	}
 	if (!terms->group_fed)
 		spike_group_feed(terms->group, &hour);

@@ -86,5 +86,5 @@ void spike_group_feed(struct spike_group *g, const struct hour_summary *hour)
 		g->week_e += hour->without_week;
 	}
 	g->residual += hour->residual;
-	g->expected2 += hour->e * hour->e;
+	g->expected2 += hour->expected2;
 }

@@ -76,6 +76,7 @@ bool spike_incident_begin(struct spike *s, const struct spike_terms *terms, cons
 	s->boost *= BACK_OFF;
 	s->severity = SPIKE_TICKET;
 	s->tainted = 1;
+	s->held_residual = s->held_e2 = 0;
 	s->v = 0;
 	s->v_companion = 1;
 	s->settled_n = s->raised_n = n;

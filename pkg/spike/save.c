@@ -102,6 +102,8 @@ static void save_profile(struct saved_out *o, const struct spike *s)
 {
 	spike_out_float(o, s->residual);
 	spike_out_float(o, s->expected2);
+	spike_out_float(o, s->held_residual);
+	spike_out_float(o, s->held_e2);
 	spike_out_float(o, s->week_k);
 	spike_out_float(o, s->week_e);
 	for (unsigned hour = 0; hour < 24; hour++) {
@@ -115,6 +117,8 @@ static void load_profile(struct saved_in *in, struct spike *s)
 {
 	s->residual = spike_in_float(in, -1e30f, 1e30f);
 	s->expected2 = spike_in_float(in, 0, 1e30f);
+	s->held_residual = spike_in_float(in, -1e30f, 1e30f);
+	s->held_e2 = spike_in_float(in, 0, 1e30f);
 	s->week_k = spike_in_float(in, 0, 1e15f);
 	s->week_e = spike_in_float(in, 0, 1e15f);
 	for (unsigned hour = 0; hour < 24; hour++) {

@@ -20,8 +20,8 @@
  *  - Only changes that matter: the rate since onset must lie above baseline x (1 + max(smallest rise, 3 misfit)) by two
  *    standard errors. The misfit is learned from how far the hours fall from what was expected of them.
  *  - A touchpoint that raised must bring 4 times as much next time; that is forgotten over A days.
- *  - Resolving is a test of its own (V >= 1; null: the spike goes on), not a threshold: false resolves <= one in 14 days of
- *    spike. After 14 days and 1000 responses of an incident, its rate becomes the baseline: SPIKE_NEW_NORMAL.
+ *  - Resolving is a test of its own (V >= 1; null: the spike goes on), not a threshold: false resolves <= one in 14 days
+ *    or 500 responses of spike. After 14 days and 1000 responses of an incident, its rate becomes the baseline: SPIKE_NEW_NORMAL.
  *
  * Two severities from one sum. A ticket is raised at sum R >= A_ticket, a page at A_page >= A_ticket. Tickets: let X be the sum
  * outside incidents and 0 inside; X - (time outside) is a supermartingale and each ticket takes A_ticket out of it, so tickets
@@ -117,6 +117,7 @@ struct spike {
 	uint32_t hours, commits;             /* serial of the hour; commits since 0 */
 	double misfit2;                      /* as taken when the hour began, like base and season */
 	float residual, expected2;           /* as in the group */
+	float held_residual, held_e2;        /* of hours that ended with evidence */
 	float week, week_k, week_e;          /* the weekend's part of the season; sums of weekends, as in the group */
 	uint16_t factor[24], weight[24];     /* by hour: came over expected (1/8192), and the expected behind it (packed) */
 };
@@ -155,7 +156,7 @@ struct spike_event {
 	double misfit;                        /* sigma, relative */
 	double evidence_days, budget_days;    /* sum R and the A of this severity; at the end: V, and 0 */
 	double rate;                          /* since onset */
-	struct nps_interval interval;         /* of it, 90 %: Wilson; RAISED: lower arm x 1.6, since alarms choose high rates */
+	struct nps_interval interval;         /* of it, 90 %: Wilson; RAISED: lower arm x 2.2, since alarms choose high rates */
 };
 
 void spike_init(struct spike *, const struct spike_terms *, const struct spike_moment *);

@@ -19,7 +19,7 @@
 #define GATE_SE       2.0
 #define BACK_OFF      4.0
 #define RECOVERY_DAYS 14.0     /* one false resolve in 14 days of spike ... */
-#define RECOVERY_N    2000.0   /* ... or 2000 responses of it */
+#define RECOVERY_N    500.0    /* ... or 500 responses of it, as with alerts: else rare responses never end an incident */
 #define RHO_LEAST     1.4
 #define LEVEL_Z       2.0      /* the spike's rate is taken 2 standard deviations low */
 #define REBASE_MS     (14 * (int64_t)DAY_MS)
@@ -37,7 +37,7 @@
 #define CHUNK         32       /* responses of a batch at a time: no product leaves the range of doubles */
 #define EVIDENCE_MAX  1e30     /* a sum that the gate holds back goes no higher: taking out is always allowed */
 #define INTERVAL_Z    1.6448536269514722
-#define STRETCH       1.6
+#define STRETCH       2.2      /* of the lower arm at an alarm, which chooses high rates: then 90 % holds down to rises of 1.5 */
 
 extern const double spike_rho[SPIKE_ALTERNATIVES];
 
@@ -79,7 +79,7 @@ double spike_unpack(uint16_t);
 struct hour_summary {            /* a member's hour from which it learned */
 	double n, k, e;
 	double without_hour, without_week;   /* e without the hour's factor, without the weekend's */
-	double residual;
+	double residual, expected2;          /* of this hour and of those held back before it */
 	uint8_t hour, weekend;
 };
 const struct spike_group_day *spike_group_on(struct spike_group *, int64_t at_ms);

@@ -10,7 +10,7 @@ import math, sys
 RHO = (1.4, 2.2, 4.0, 12.0)
 K = 4
 A, NMIN, ALPHA, TAU, TAU_MAX, SMEM, SM2 = 30.0, 500.0, 4.0, 7.0, 60.0, 300.0, .0025
-ZCAP, LAM, DMIN, ZG, BACKOFF, B, NB, KR, ZR, RHO_RES, BASE = 2.5, 3.0, 0.0, 3.0, 4.0, 14.0, 2000.0, .75, 2.0, 1.4, .15
+ZCAP, LAM, DMIN, ZG, BACKOFF, B, NB, KR, ZR, RHO_RES, BASE = 2.5, 3.0, 0.0, 3.0, 4.0, 14.0, 500.0, .75, 2.0, 1.4, .15
 
 
 def tilt(q, r):
