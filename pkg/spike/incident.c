@@ -63,12 +63,24 @@ static void become_page(struct spike *s)
 	s->pending_e = 0;
 }
 
+/* The baseline is worked out anew every few commits, which is seldom while much is learned: nobody is woken for a rate that by now is
+ * known to be usual. */
+static bool holds_against_all_learned(struct spike *s, const struct spike_terms *terms, uint32_t n, uint32_t k)
+{
+	struct spike fresh = *s;
+	spike_baseline_refresh(&fresh);
+	if (spike_gate_open(&fresh, terms, n, k))
+		return true;
+	*s = fresh;
+	return false;
+}
+
 bool spike_incident_begin(struct spike *s, const struct spike_terms *terms, const struct spike_moment *moment,
 			  struct spike_event *out)
 {
 	unsigned best = best_alternative(s);
 	uint32_t n = s->n[best], k = s->k[best], onset_s = s->since_s[best];
-	if (!spike_gate_open(s, terms, n, k))
+	if (!spike_gate_open(s, terms, n, k) || !holds_against_all_learned(s, terms, n, k))
 		return false;
 	double sum = spike_evidence_sum(s);
 	bool page = sum >= terms->page_days * s->boost;
