@@ -74,8 +74,8 @@ static double residual(const struct spike *s, const struct hour_summary *hour)
 	return smaller(miss * miss, most) - e * (1 - e / hour->n);
 }
 
-/* Hours that end with evidence of a rise are held back: they are a misfit once it has gone away by itself, and
- * none if it was a spike. False: held back. */
+/* Hours that end with evidence of a rise are held back: they are a misfit once it has gone away by itself,
+ * and none if it was a spike. False: held back. */
 static bool learn_misfit(struct spike *s, const struct spike_terms *terms, struct hour_summary *hour)
 {
 	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
