@@ -114,6 +114,7 @@ struct nps_interval spike_incident_interval(struct spike_batch, double stretch);
 #define SILENCE_LEVEL2  0.02   /* of the level, from day to day: 14 % */
 #define SILENCE_MISFIT2 0.04   /* of hours: 20 %, until it is learned ... */
 #define SILENCE_WORTH   1000.0 /* ... from hours worth so many squared arrivals */
+unsigned spike_silence_seen(const struct spike_silence *);          /* how often it saw this hour of this kind of day */
 double spike_silence_profile(const struct spike_silence *);     /* arrivals per day at this hour, level 1 */
 double spike_silence_level(const struct spike_silence *);
 double spike_silence_clump(const struct spike_silence *);
