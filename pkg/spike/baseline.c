@@ -26,13 +26,6 @@ void spike_baseline_refresh(struct spike *s)
 	spike_baseline_derive(s);
 }
 
-void spike_baseline_learn(struct spike *s, double k, double e)
-{
-	double expected_each = (PRIOR + s->s) * s->base; /* but for the level's divisor */
-	s->e += e * (PRIOR + s->e * s->base) / expected_each;
-	s->s += k;
-}
-
 /* This hour's factors: the touchpoint's own profile, shrunk to the group's. */
 static double hour_factor(const struct spike *s, const struct spike_group_day *group)
 {

@@ -64,7 +64,9 @@ extern const struct option_row spike_options[];   /* for the section of alerts *
 /* ---- the group: what a touchpoint is taken for before it has shown itself; one per ledger of a watch ---- */
 
 /* What members use is frozen once per day of log time and kept for some days, so that a member that is restored from an older
- * position finds what it found the first time. Sums of the running day never reach a member. */
+ * position finds what it found the first time. Sums of the running day never reach a member. Members feed it as their hours
+ * end, in the order of the log. It is saved along with every lot of members, so that it is never behind one of them; what
+ * comes again of the log up to its own position is stepped with group_fed, and feeds it no second time. */
 #define SPIKE_GROUP_DAYS 4
 struct spike_group_day {
 	double base;            /* rate */

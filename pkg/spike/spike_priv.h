@@ -90,7 +90,13 @@ double spike_season_smooth(const double *k, const double *e, unsigned hour, doub
 double spike_baseline_level(const struct spike *);
 void spike_baseline_refresh(struct spike *);
 void spike_baseline_derive(struct spike *);                      /* what follows from q, c and rho */
-void spike_baseline_learn(struct spike *, double k, double e);   /* responses of which e detractors were expected brought k */
+/* Responses of which e detractors were expected brought k. */
+static inline void spike_baseline_learn(struct spike *s, double k, double e)
+{
+	double expected_each = (PRIOR + s->s) * s->base;   /* but for the level's divisor */
+	s->e += e * (PRIOR + s->e * s->base) / expected_each;
+	s->s += k;
+}
 void spike_baseline_roll(struct spike *, const struct spike_terms *, const struct spike_moment *);
 double spike_baseline_threshold(const struct spike *, const struct spike_terms *);   /* of the next raise */
 
