@@ -1,8 +1,9 @@
 /*
  * Spike detector: ns per response, bytes per touchpoint and ledger.   spike_bench [--json]
  *
- * Hot: one touchpoint's responses one by one, from warm caches, as in a tally that holds many of them. Spread: 100,000
- * touchpoints in random order, each step a cache miss or several. Baselines are learned first; 15 % are detractors.
+ * Hot: one touchpoint's responses one by one, from warm caches, as in a tally that holds many of them.
+ * Spread: 100,000 touchpoints in random order, each step several cache misses. Baselines are learned
+ * first; 15 % are detractors.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -26,13 +26,6 @@ void spike_baseline_refresh(struct spike *s)
 	spike_baseline_derive(s);
 }
 
-void spike_baseline_learn(struct spike *s, double k, double e)
-{
-	double expected_each = (PRIOR + s->s) * s->base; /* but for the level's divisor */
-	s->e += e * (PRIOR + s->e * s->base) / expected_each;
-	s->s += k;
-}
-
 /* This hour's factors: the touchpoint's own profile, shrunk to the group's. */
 static double hour_factor(const struct spike *s, const struct spike_group_day *group)
 {
@@ -74,8 +67,8 @@ static double residual(const struct spike *s, const struct hour_summary *hour)
 	return smaller(miss * miss, most) - e * (1 - e / hour->n);
 }
 
-/* Hours that end with evidence of a rise are held back: they are a misfit once it has gone away by itself, and
- * none if it was a spike. False: held back. */
+/* Hours that end with evidence of a rise are held back: they are a misfit once it has gone away by itself,
+ * and none if it was a spike. False: held back. */
 static bool learn_misfit(struct spike *s, const struct spike_terms *terms, struct hour_summary *hour)
 {
 	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */

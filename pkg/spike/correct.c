@@ -22,7 +22,7 @@ static uint32_t mend(uint32_t count, int64_t *change, int64_t most)
 }
 
 /* What a detractor that never was gave to a sum is taken out of all of it, though the part of the sum that
- * began later never had it: too much rather than too little. `gone`: deleted; the others are no detractors. */
+ * began later never had it: too much rather than too little. `gone` are deleted, the others no detractors. */
 static double taken_back(const struct spike *s, unsigned j, int64_t gone, int64_t others)
 {
 	double q = spike_evidence_null(s), deleted = smaller(1, q / s->p[j]);

@@ -31,7 +31,7 @@ static struct interval pass(struct spike_silence *s, const struct spike_moment *
 		i.days = 0;
 		s->tainted = 1;
 	}
-	double seen = s->seen[s->day] / 24;
+	double seen = spike_silence_seen(s);
 	i.expected = s->rate * i.days;
 	i.left = i.expected * (s->hour_c + s->hour_n) / (s->hour_c + s->hour_e + i.expected);
 	i.x = i.left * (s->c + s->pending_n) / (s->c + s->pending_x + i.left) * seen / (seen + 1);

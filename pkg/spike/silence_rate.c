@@ -8,7 +8,7 @@
 #define GAPS_MOST  500.0 /* then older gaps count half */
 #define GAP_MOST   30.0 /* clumps: a longer gap is no gap */
 
-static unsigned seen_days(const struct spike_silence *s)
+unsigned spike_silence_seen(const struct spike_silence *s)
 {
 	return s->seen[s->day] / 24;
 }
@@ -31,7 +31,7 @@ double spike_silence_clump(const struct spike_silence *s)
 
 bool spike_silence_armed(const struct spike_silence *s)
 {
-	return seen_days(s) >= ARMED_SEEN && (double)s->gap_sum >= ARMED_GAPS;
+	return spike_silence_seen(s) >= ARMED_SEEN && (double)s->gap_sum >= ARMED_GAPS;
 }
 
 void spike_silence_refresh(struct spike_silence *s)
@@ -39,7 +39,7 @@ void spike_silence_refresh(struct spike_silence *s)
 	double worth = (double)s->misfit_e2 + SILENCE_WORTH;
 	double misfit2 = ((double)s->misfit_residual + SILENCE_WORTH * SILENCE_MISFIT2) / worth;
 	s->rate = spike_silence_profile(s) * spike_silence_level(s);
-	s->c = 1 / (1 / (PRIOR + s->s) + SILENCE_LEVEL2 * (1 + 1.0 / (seen_days(s) + 1)));
+	s->c = 1 / (1 / (PRIOR + s->s) + SILENCE_LEVEL2 * (1 + 1.0 / (spike_silence_seen(s) + 1)));
 	s->hour_c = 1 / larger(misfit2, SILENCE_MISFIT2 / 16);
 }
 
@@ -65,7 +65,7 @@ void spike_silence_gap(struct spike_silence *s, double expected, double arrivals
 static void learn_hour(struct spike_silence *s)
 {
 	const double two_months = 0.9993057966262922; /* exp(-1 / (60 * 24)) */
-	unsigned most = s->day == SPIKE_WORKING_DAY ? 20 : 4, seen = seen_days(s);
+	unsigned most = s->day == SPIKE_WORKING_DAY ? 20 : 4, seen = spike_silence_seen(s);
 	uint16_t *mean = &s->profile[s->day][s->hour];
 	double was = spike_unpack(*mean);
 	if (seen >= ARMED_SEEN) {

@@ -153,7 +153,8 @@ bool spike_step(struct spike *s, const struct spike_terms *terms, const struct s
 		struct spike_batch batch, struct spike_event *out)
 {
 	must(batch.k >= 0 && batch.k <= batch.n && batch.n <= INT32_MAX);
-	spike_advance(s, terms, moment);
+	if (moment->hours > s->hours)
+		spike_baseline_roll(s, terms, moment);
 	if (batch.n == 0)
 		return false;
 	double days = pass(s, moment), credit = smaller(days, terms->ticket_days * (1 / CREDIT));

@@ -18,7 +18,8 @@
  *  - It never learns from a spike. What arrives is pending and is learned (committed) only when the evidence for 1.4 has
  *    renewed, W_1 <= 1: no sign of a change since. What is pending when an alert is raised is never learned (quarantine).
  *  - Only changes that matter: the rate since onset must lie above baseline x (1 + max(smallest rise, 3 misfit)) by two
- *    standard errors. The misfit is learned from how far the hours fall from what was expected of them.
+ *    standard errors. The misfit is learned from how far the hours fall from what was expected of them
+ *    (those with evidence once that has gone away by itself).
  *  - A touchpoint that raised must bring 4 times as much next time; that is forgotten over A days.
  *  - Resolving is a test of its own (V >= 1; null: the spike goes on), not a threshold: false resolves <= one in 14 days
  *    or 500 responses of spike. After 14 days and 1000 responses of an incident, its rate becomes the baseline: SPIKE_NEW_NORMAL.
@@ -63,7 +64,9 @@ extern const struct option_row spike_options[];   /* for the section of alerts *
 /* ---- the group: what a touchpoint is taken for before it has shown itself; one per ledger of a watch ---- */
 
 /* What members use is frozen once per day of log time and kept for some days, so that a member that is restored from an older
- * position finds what it found the first time. Sums of the running day never reach a member. */
+ * position finds what it found the first time. Sums of the running day never reach a member. Members feed it as their hours
+ * end, in the order of the log. It is saved along with every lot of members, so that it is never behind one of them; what
+ * comes again of the log up to its own position is stepped with group_fed, and feeds it no second time. */
 #define SPIKE_GROUP_DAYS 4
 struct spike_group_day {
 	double base;            /* rate */
@@ -136,7 +139,7 @@ struct spike_moment {
 /* Under what it is judged; may change from step to step. */
 struct spike_terms {
 	struct spike_options options;
-	double ticket_days, page_days;   /* A: at most one false ticket (page) in so many days; ticket <= page; equal: pages only */
+	double ticket_days, page_days;   /* A: one false ticket (page) in so many days; ticket <= page, equal: pages only */
 	struct spike_group *group;
 	bool group_fed;                  /* the group, restored from a newer position, has seen this one: it is not fed again */
 };
@@ -166,8 +169,8 @@ bool spike_step(struct spike *, const struct spike_terms *, const struct spike_m
 /* Time passed without responses: closes hours, lets memories fade. A step does it by itself; only the accessors need it. */
 void spike_advance(struct spike *, const struct spike_terms *, const struct spike_moment *);
 /* An edit or deletion: signed changes to responses dated `of_ms`, n <= 0. What may still be pending (not older than the last
- * renewal) is mended, evidence that it gave is taken back; no R and no W ever rises. During an incident the counts since onset are
- * mended. What was learned stays. */
+ * renewal) is mended, evidence that it gave is taken back; no R and no W ever rises. During an incident the counts since onset
+ * are mended. What was learned stays. */
 void spike_correct(struct spike *, int64_t of_ms, struct spike_batch change);
 /* The sums of a tally's cells of one second, parted into new responses and a correction (either may be 0, 0). */
 void spike_part(struct spike_batch sum, struct spike_batch *fresh, struct spike_batch *correction);
@@ -196,8 +199,8 @@ void spike_read(const struct spike *, struct spike_reading *);
  *   R_c = (R_c + days / 3) (c^n exp((1 - c) x))^(1/clump)      x = arrivals expected in the interval, n that came
  *
  * The ratio has mean 1 at the predictive rate, so the bound T / A is the same. Gamma-Poisson, twice: rate x (C + came) / (C +
- * expected), since the hour began for the hour's own level (hours differ by a misfit that is learned), and of what that leaves since
- * the last renewal for the touchpoint's. What keeps it true outside of the textbook:
+ * expected), since the hour began for the hour's own level (hours differ by a misfit that is learned), and of what that leaves
+ * since the last renewal for the touchpoint's. What keeps it true outside of the textbook:
  *  - arrivals come in clumps, from tools that deliver every few minutes, from campaigns. `clump` is the touchpoint's own
  *    measure: mean square over twice the mean of its gaps, in expected arrivals (1 for Poisson). A power below 1 keeps a mean
  *    of 1 below 1 (Jensen);

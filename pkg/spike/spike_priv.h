@@ -90,7 +90,13 @@ double spike_season_smooth(const double *k, const double *e, unsigned hour, doub
 double spike_baseline_level(const struct spike *);
 void spike_baseline_refresh(struct spike *);
 void spike_baseline_derive(struct spike *);                      /* what follows from q, c and rho */
-void spike_baseline_learn(struct spike *, double k, double e);   /* responses of which e detractors were expected brought k */
+/* Responses of which e detractors were expected brought k. */
+static inline void spike_baseline_learn(struct spike *s, double k, double e)
+{
+	double expected_each = (PRIOR + s->s) * s->base;   /* but for the level's divisor */
+	s->e += e * (PRIOR + s->e * s->base) / expected_each;
+	s->s += k;
+}
 void spike_baseline_roll(struct spike *, const struct spike_terms *, const struct spike_moment *);
 double spike_baseline_threshold(const struct spike *, const struct spike_terms *);   /* of the next raise */
 
@@ -114,6 +120,7 @@ struct nps_interval spike_incident_interval(struct spike_batch, double stretch);
 #define SILENCE_LEVEL2  0.02   /* of the level, from day to day: 14 % */
 #define SILENCE_MISFIT2 0.04   /* of hours: 20 %, until it is learned ... */
 #define SILENCE_WORTH   1000.0 /* ... from hours worth so many squared arrivals */
+unsigned spike_silence_seen(const struct spike_silence *);          /* how often it saw this hour of this kind of day */
 double spike_silence_profile(const struct spike_silence *);     /* arrivals per day at this hour, level 1 */
 double spike_silence_level(const struct spike_silence *);
 double spike_silence_clump(const struct spike_silence *);

@@ -1,6 +1,6 @@
 /*
- * The rate is known, only when it rises is not: mean delay over that of the CUSUM which knows the new rate too, both at one false
- * alarm in 100,000 responses. In-control paths run long, delays start from states along them.
+ * The rate is known, only when it rises is not: mean delay over that of the CUSUM which knows the new rate,
+ * both at one false alarm in 100,000 responses. Delays start from states along long paths in control.
  */
 #include "spike/spike_priv.h"
 
@@ -31,7 +31,7 @@ static bool known_step(struct spike *s, double threshold, bool x)
 	return spike_step(s, &terms, &moment, (struct spike_batch){1, x}, &event);
 }
 
-/* sum R - responses is a martingale, so the mean run is the mean sum at the alarm: few alarms tell it well. */
+/* sum R - responses is a martingale: the mean run is the mean sum at the alarm; few alarms tell it well. */
 static double mean_run(struct dice *d, double p0, double threshold, unsigned alarms)
 {
 	double total = 0;

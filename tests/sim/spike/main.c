@@ -1,7 +1,7 @@
 /*
- * spike_sim - the detector's promises on simulated worlds.   spike [--full | --scale N] [known|learned|quiet|incidents]...
+ * The detector's promises on simulated worlds.  spike [--full | --scale N] [known|learned|quiet|incidents]...
  *
- * Speaks TAP: what is asserted is what the guarantee says, with the slack of the counts; the other figures are remarks.
+ * Speaks TAP: what is asserted is what the guarantee says, with the slack of the counts; others are remarks.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -7,73 +7,89 @@ struct volume {
 	int64_t tick_ms; /* > 0: what came in a tick is one batch */
 };
 
-/* Counts the raises of touchpoints 0 .. count-1 over `days`, after `history` responses that raise nothing. */
+#define PLACES 256
+
 struct quiet {
 	const struct world *world;
 	const struct volume *volume;
 	struct spike_group group;
 	double budget_days;
 	double days, responses;
-	unsigned raised, worst;
+	unsigned raised, reopened; /* reopened: those within a day of the end of the last one */
 	double in_incident; /* days */
 };
 
-static void judge(struct quiet *q, struct spike *s, struct place *p, int64_t now, int64_t n)
+/* The touchpoints of a run. */
+static struct spike spikes[PLACES];
+static struct place places[PLACES];
+static int64_t now_ms[PLACES], end_ms[PLACES], ended_ms[PLACES];
+
+static void judge(struct quiet *q, unsigned i, int64_t n)
 {
+	int64_t now = now_ms[i];
 	struct spike_terms terms = {
 		.ticket_days = q->budget_days, .page_days = q->budget_days, .group = &q->group};
 	struct spike_moment moment = moment_at(now);
 	struct spike_event event;
-	struct spike_batch batch = {n, dice_binomial(&p->dice, n, place_rate(p, now))};
-	if (spike_step(s, &terms, &moment, batch, &event)) {
-		q->raised += event.kind == SPIKE_RAISED;
-		if (event.kind != SPIKE_RAISED)
-			q->in_incident += (double)(event.at_ms - event.raised_ms) / DAY_MS;
-	}
+	struct spike_batch batch = {n, dice_binomial(&places[i].dice, n, place_rate(&places[i], now))};
 	q->responses += (double)n;
-}
-
-static int64_t next(struct quiet *q, struct place *p, int64_t *now)
-{
-	if (!q->volume->tick_ms) {
-		*now += (int64_t)dice_wait(&p->dice, q->volume->gap_ms);
-		return 1;
+	if (!spike_step(&spikes[i], &terms, &moment, batch, &event))
+		return;
+	if (event.kind == SPIKE_RAISED) {
+		q->raised++;
+		q->reopened += ended_ms[i] && now - ended_ms[i] < DAY_MS;
+	} else {
+		ended_ms[i] = now;
+		q->in_incident += (double)(now - event.raised_ms) / DAY_MS;
 	}
-	*now += q->volume->tick_ms;
-	return dice_poisson(&p->dice, (double)q->volume->tick_ms / q->volume->gap_ms);
 }
 
-/* All touchpoints of a group, an hour each in turn. */
-static void run(struct quiet *q, unsigned count, unsigned history, double days, uint64_t seed)
+static void go_on(struct quiet *q, unsigned i)
 {
-	static struct spike spikes[256];
-	static struct place places[256];
-	static int64_t now[256], end[256];
+	struct dice *d = &places[i].dice;
+	int64_t n = 1;
+	if (q->volume->tick_ms) {
+		now_ms[i] += q->volume->tick_ms;
+		n = dice_poisson(d, (double)q->volume->tick_ms / q->volume->gap_ms);
+	} else {
+		now_ms[i] += (int64_t)dice_wait(d, q->volume->gap_ms);
+	}
+	judge(q, i, n);
+}
+
+static void open_places(struct quiet *q, unsigned count, uint64_t seed)
+{
 	struct spike_moment start = moment_at(0);
 	struct spike_terms terms = {.ticket_days = 1e9, .page_days = 1e9, .group = &q->group};
-	double budget = q->budget_days;
-	must(count <= 256);
+	must(count <= PLACES);
 	spike_group_init(&q->group, 0.15, 0);
 	for (unsigned i = 0; i < count; i++) {
 		place_open(&places[i], q->world, 0.15, seed + i);
 		spike_init(&spikes[i], &terms, &start);
-		now[i] = 0;
+		now_ms[i] = ended_ms[i] = 0;
 	}
+}
+
+/* `history` responses that raise nothing, then some days, an hour of each touchpoint in turn. */
+static void run(struct quiet *q, unsigned count, unsigned history, double days, uint64_t seed)
+{
+	double budget = q->budget_days;
+	int64_t latest = 0;
+	open_places(q, count, seed);
 	q->budget_days = 1e9;
 	for (unsigned n = 0; n < history; n++)
 		for (unsigned i = 0; i < count; i++)
-			judge(q, &spikes[i], &places[i], now[i], next(q, &places[i], &now[i]));
+			go_on(q, i);
 	q->budget_days = budget;
 	q->responses = 0;
-	int64_t latest = 0;
 	for (unsigned i = 0; i < count; i++) {
-		end[i] = now[i] + (int64_t)(days * DAY_MS);
-		latest = end[i] > latest ? end[i] : latest;
+		end_ms[i] = now_ms[i] + (int64_t)(days * DAY_MS);
+		latest = end_ms[i] > latest ? end_ms[i] : latest;
 	}
 	for (int64_t hour = 0; hour < latest; hour += 3600000)
 		for (unsigned i = 0; i < count; i++)
-			while (now[i] < hour && now[i] < end[i])
-				judge(q, &spikes[i], &places[i], now[i], next(q, &places[i], &now[i]));
+			while (now_ms[i] < hour && now_ms[i] < end_ms[i])
+				go_on(q, i);
 	q->days = days * count;
 }
 
@@ -102,6 +118,7 @@ void learned_baseline(double scale)
 	}
 }
 
+/* The harsh world is measured, not asserted: a day that is 8 % off by chance is a change of the rate. */
 void quiet_worlds(double scale)
 {
 	static const struct world worlds[] = {
@@ -119,14 +136,15 @@ void quiet_worlds(double scale)
 			struct quiet q = {.world = &worlds[w], .volume = &volumes[v], .budget_days = 30};
 			unsigned count = v < 2 ? 200 : v < 3 ? 60 : v < 5 ? 24 : 6;
 			double days = v < 2 ? 150 : 90;
-			count = (unsigned)fmin(256, count * scale);
+			count = (unsigned)fmin(PLACES, count * scale);
 			run(&q, count, 0, days, 910003 + 3001 * w + 500 * v);
 			double allowed = q.days / q.budget_days;
 			report(w == 2 || within(q.raised, allowed),
-			       "%s world at %s: %u false alerts of %.0f, %.2f of the budget (%.0f %% of time "
-			       "in incidents)",
+			       "%s world at %s: %u false alerts of %.0f, %.2f of the budget (%u reopened "
+			       "within a day, %.0f %% of "
+			       "time in incidents)",
 			       worlds[w].name, volumes[v].name, q.raised, allowed, q.raised / allowed,
-			       100 * q.in_incident / q.days);
+			       q.reopened, 100 * q.in_incident / q.days);
 			all += q.raised;
 			all_allowed += allowed;
 			responses += q.responses;

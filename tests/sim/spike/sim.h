@@ -1,8 +1,8 @@
 /*
  * sim - what the spike detector promises, measured on worlds that are known because we made them.
  *
- * A world says how a touchpoint's detractor rate moves: with the hour, the weekend, from day to day, and away for good. Nothing in
- * it is a spike, so each alert is a false one, and the budget allows days / A of them. Spikes are put on top.
+ * A world says how a touchpoint's detractor rate moves: with the hour, the weekend, from day to day, and away for good. Nothing
+ * in it is a spike, so each alert is a false one, and the budget allows days / A of them. Spikes are put on top.
  * Seeds are fixed: a run is repeatable, and none of them was used to choose a constant of the detector.
  */
 #ifndef SIM_H

@@ -1,5 +1,6 @@
-/* False alerts stay within the budget, whatever was learned before; tickets and pages each within theirs; what is looked for is
- * found. Short simulations with fixed seeds: bounds hold with the slack of a Poisson count. The long ones are tests/sim. */
+/* False alerts stay within the budget, whatever was learned before; tickets and pages each within theirs;
+ * what is looked for is found. Short simulations with fixed seeds: bounds hold with the slack of a Poisson
+ * count. The long ones are in tests/sim. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -41,7 +42,7 @@ struct outcome {
 	unsigned tickets, pages, resolved;
 };
 
-/* A touchpoint at a constant rate, one response every gap_ms on average; `history` responses come before the clock starts. */
+/* A touchpoint at a constant rate, one response every gap_ms on average; `history` before time counts. */
 static void watch_quiet(struct outcome *o, struct spike_group *group, int64_t gap_ms, unsigned history,
 			double days)
 {

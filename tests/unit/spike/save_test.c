@@ -124,7 +124,7 @@ static void a_restart_at_any_point_changes_nothing(void **state)
 	assert_true(events > 10);
 }
 
-/* A member restored from an older position than the group finds what it found then, and does not feed it again. */
+/* A member restored from an older position than its group finds what it found then, and feeds it no more. */
 static void a_member_behind_its_group_repeats_itself(void **state)
 {
 	static struct world w, old, again;
