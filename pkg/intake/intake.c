@@ -63,6 +63,7 @@ struct intake {
 	bool is_closed;
 	uint32_t *refill_names; /* translation of one journal message's names */
 	uint32_t refill_names_max;
+	uint16_t *source_of; /* by touchpoint: the source of its newest event, + 1 */
 };
 
 void intake_counts_add(struct intake_counts *to, const struct intake_counts *from)
@@ -103,6 +104,7 @@ struct intake *intake_create(const struct intake_setup *setup, struct err *err)
 	in->table = response_create(&setup->responses, 2 * JOURNAL_MAX);
 	in->tally = tally_create(CHANGE_ADDS * JOURNAL_MAX * in->touchpoints.levels,
 				 intake_names_max(&setup->options));
+	in->source_of = must_array(intake_names_max(&setup->options), sizeof *in->source_of);
 	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
 	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
 	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
@@ -125,6 +127,7 @@ void intake_destroy(struct intake *in)
 	free(in->letters);
 	free(in->letter_bytes);
 	free(in->refill_names);
+	free(in->source_of);
 	free(in);
 }
 
@@ -212,6 +215,7 @@ struct taken {
 	struct str touchpoint; /* the decoder's, until it is reset */
 	unsigned slot;
 	uint32_t seen; /* the clock when it was decoded, s */
+	uint16_t source;
 };
 
 /* One message to an event of the response table, but for its touchpoint's number; false: it goes no further. */
@@ -232,6 +236,7 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 	}
 	int64_t now_ms = now_of(in, clock);
 	out->slot = record->slot;
+	out->source = (uint16_t)(record->source + 1);
 	out->seen = now_ms < 0 ? 0 : (uint32_t)(now_ms / 1000);
 	out->touchpoint = f.touchpoint;
 	out->event.key = hash_keyed(&in->id_key, in->source_names[record->source], f.id);
@@ -249,6 +254,8 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 static void find_touchpoint(struct intake *in, const struct taken *taken, struct response_fact *fact)
 {
 	fact->touchpoint = touchpoint_of(&in->touchpoints, taken->touchpoint, in->touchpoints.max);
+	if (in->source_of[fact->touchpoint] != taken->source)
+		in->source_of[fact->touchpoint] = taken->source;
 	in->open.unmapped += fact->touchpoint == INTAKE_UNMAPPED;
 	in->open.overflowed += fact->touchpoint == INTAKE_OVERFLOW;
 	in->open.unread += fact->ledger == LEDGER_SOCIAL && fact->bin == BIN_UNREAD;
@@ -343,6 +350,11 @@ int64_t intake_clock_ms(const struct intake *in)
 const struct names *intake_names(const struct intake *in)
 {
 	return in->touchpoints.names;
+}
+
+struct bundle_sources intake_sources(const struct intake *in)
+{
+	return (struct bundle_sources){in->source_names, in->sources_count, in->source_of};
 }
 
 struct tally *intake_tally(struct intake *in)

@@ -110,6 +110,7 @@ struct intake_letter {
 
 uint32_t intake_names_max(const struct intake_options *);     /* what numbers stay below: more than touchpoints_max */
 const struct names *intake_names(const struct intake *);
+struct bundle_sources intake_sources(const struct intake *);   /* of the touchpoints in the tally; parents have none */
 struct tally *intake_tally(struct intake *);
 unsigned intake_letters(const struct intake *);
 struct intake_letter intake_letter(const struct intake *, unsigned i);

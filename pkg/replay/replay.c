@@ -109,8 +109,11 @@ static bool flush(struct replay *r)
 			return false;
 	}
 	if (tally_count(intake_tally(r->intake)) > 0) {
-		struct bundle_head head = {
-			.shards = 1, .clock_ms = intake_clock_ms(r->intake), .instance = STR("replay")};
+		struct bundle_sources sources = intake_sources(r->intake);
+		struct bundle_head head = {.shards = 1,
+					   .clock_ms = intake_clock_ms(r->intake),
+					   .instance = STR("replay"),
+					   .sources = &sources};
 		watch_advance(r->watch, window_clock_ms(r));
 		bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), false,
 			     to_watch, r);

@@ -26,6 +26,9 @@ static size_t encode(struct watch *w, uint32_t i, unsigned char *out, size_t max
 		must(len > 0);
 		checkpoint_section(&writer, CHECKPOINT_JUDGED + l, w->scratch, len);
 	}
+	struct str source = watch_source(w, i);
+	if (source.len)
+		checkpoint_section(&writer, CHECKPOINT_SOURCE, (const unsigned char *)source.at, source.len);
 	return checkpoint_finish(&writer);
 }
 
@@ -141,6 +144,8 @@ static bool restore_section(void *context, uint32_t kind, const unsigned char *b
 	if (kind >= CHECKPOINT_JUDGED && kind < CHECKPOINT_JUDGED + LEDGERS)
 		return restore_judged(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_JUDGED), bytes,
 				      len);
+	if (kind == CHECKPOINT_SOURCE)
+		watch_set_source(to->w, to->touchpoint, (struct str){(const char *)bytes, len});
 	if (kind < CHECKPOINT_WINDOWS || kind >= CHECKPOINT_WINDOWS + LEDGERS)
 		return true;
 	uint32_t slot = watch_open_slot(to->w, to->touchpoint, (enum ledger)(kind - CHECKPOINT_WINDOWS));

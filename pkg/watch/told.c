@@ -70,6 +70,7 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 				.severity = step->severity,
 				.touchpoint = names_get(w->names, i),
 				.ledger = ledger,
+				.source = watch_source(w, i),
 				.at_ms = at_ms,
 				.raised_ms = step->raised_ms,
 				.partition = w->setup.partition,

@@ -34,6 +34,7 @@ static void set_paces(struct watch *w)
 
 static void name_zones(struct watch *w)
 {
+	w->sources = names_create(WATCH_SOURCES, VIEW_NAME_MAX);
 	w->zone_names = names_create(w->setup.zones_count + 1, VIEW_NAME_MAX);
 	for (unsigned i = 0; i < w->setup.zones_count; i++)
 		names_intern(w->zone_names, str_of(w->setup.zones[i].touchpoint));
@@ -72,6 +73,7 @@ void watch_destroy(struct watch *w)
 		return;
 	names_destroy(w->names);
 	names_destroy(w->zone_names);
+	names_destroy(w->sources);
 	free(w->touches);
 	windows_destroy(w->windows);
 	judge_release(w);
@@ -130,12 +132,37 @@ uint32_t watch_open_slot(struct watch *w, uint32_t touchpoint, enum ledger ledge
 	return t->slot[ledger];
 }
 
+void watch_set_source(struct watch *w, uint32_t i, struct str name)
+{
+	if (name.len == 0)
+		return;
+	uint32_t source = names_intern(w->sources, name);
+	w->touches[i].source = source == NAMES_FULL ? 0 : (uint16_t)(source + 1);
+}
+
+struct str watch_source(const struct watch *w, uint32_t i)
+{
+	return w->touches[i].source ? names_get(w->sources, w->touches[i].source - 1u) : (struct str){"", 0};
+}
+
+unsigned watch_sources(const struct watch *w, int64_t since_ms, struct watch_source out[WATCH_SOURCES])
+{
+	unsigned count = names_count(w->sources);
+	for (unsigned s = 0; s < count; s++)
+		out[s] = (struct watch_source){names_get(w->sources, s), 0};
+	for (uint32_t i = 0; i < names_count(w->names); i++)
+		if (w->touches[i].source && w->touches[i].last_ms >= since_ms)
+			out[w->touches[i].source - 1].touchpoints++;
+	return count;
+}
+
 static void apply_group(struct watch *w, const struct bundle_group *group, int64_t offset)
 {
 	uint32_t i = watch_open_touchpoint(w, group->touchpoint);
 	struct touch *t = &w->touches[i];
 	if (offset <= t->seen_offset)
 		return;
+	watch_set_source(w, i, group->source);
 	for (uint32_t c = 0; c < group->count; c++) {
 		const struct tally_cell *cell = &group->cells[c];
 		uint32_t slot = watch_open_slot(w, i, cell->ledger);

@@ -94,6 +94,14 @@ unsigned watch_incidents(const struct watch *);                      /* open one
 /* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
 void watch_alerts_set(struct watch *, const struct alert_options *);
 
+/* Where feedback comes from: how many touchpoints of each source had a response since then. Parents are of none. */
+#define WATCH_SOURCES 64
+struct watch_source {
+	struct str name;      /* valid as long as the watch */
+	uint64_t touchpoints;
+};
+unsigned watch_sources(const struct watch *, int64_t since_ms, struct watch_source out[WATCH_SOURCES]);
+
 /* What the registry and the settings say of an event's touchpoint; its text lies in the registry and in `links`. */
 struct watch_links {
 	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];

@@ -55,6 +55,7 @@ struct touch {
 	bool unsaved, of_rewrite;
 	bool shown;                        /* something of it was written to Redis by us */
 	bool parent;                       /* of others, by the registry */
+	uint16_t source;                   /* of its newest responses: number in `sources` + 1; 0: not known */
 	bool alert_due;                    /* its alert hash holds something new */
 	uint32_t alert_told;               /* tick of the hash's last publish + 1; 0: never */
 	uint32_t look_next;                /* the others that are looked at in the same second of a minute */
@@ -67,6 +68,7 @@ struct watch {
 	struct watch_setup setup;
 	struct names *names;
 	struct names *zone_names;
+	struct names *sources;
 	struct touch *touches;
 	struct windows *windows;
 	struct slot_state *slots;
@@ -168,6 +170,8 @@ bool judge_load(struct judged *, const unsigned char *bytes, size_t len);
 size_t judge_groups_save(const struct watch *, unsigned char *out, size_t max);
 bool judge_groups_load(struct watch *, const unsigned char *bytes, size_t len);
 uint32_t watch_open_touchpoint(struct watch *, struct str name);
+void watch_set_source(struct watch *, uint32_t touchpoint, struct str name);
+struct str watch_source(const struct watch *, uint32_t touchpoint);
 uint32_t watch_open_slot(struct watch *, uint32_t touchpoint, enum ledger);
 
 #endif
