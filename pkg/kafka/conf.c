@@ -33,6 +33,8 @@ static void library_log(const rd_kafka_t *rk, int level, const char *facility, c
 	if (strcmp(facility, "CONFWARN") == 0 && strstr(words, "will be ignored by this") != NULL)
 		return;
 	struct kafka_log_target *target = rd_kafka_opaque(rk);
+	if (atomic_load(&target->left))
+		return;
 	/* What a transaction may not do is an error of the next call, which says it in our words; a connection lost at the end is no news. */
 	bool denied = (strcmp(facility, "ADDPARTS") == 0 || strcmp(facility, "TXNERR") == 0) &&
 		      strstr(words, "authorization failed") != NULL;

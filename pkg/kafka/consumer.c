@@ -159,8 +159,10 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 		atomic_store(&consumer->log.closing, true);
 		/* Still between the broker's answer to its first joining and its first assignment, see joining_wait(): the leader of the group
 		 * may have gone before it dealt. Ending librdkafka now would end the program, so it is left to the end of the process. */
-		if (consumer->member && consumer->stats.rebalances == 0 && kafka_group_joined(consumer))
+		if (consumer->member && consumer->stats.rebalances == 0 && kafka_group_joined(consumer)) {
+			atomic_store(&consumer->log.left, true);
 			return;
+		}
 		rd_kafka_queue_destroy(consumer->queue);
 		/*
 		 * Not rd_kafka_consumer_close(): a static member does not leave its group, so all that would do is rebalance callbacks, and

@@ -31,6 +31,7 @@ long long kafka_conf_record_bytes_max(const struct kafka_options *);   /* of any
 struct kafka_log_target {
 	const struct kafka_options *options;
 	atomic_bool closing;
+	atomic_bool left;         /* to the end of the process: the options may be gone */
 	atomic_int heard_state;   /* 0 nothing, 1 being written, 2 there */
 	char heard[600];          /* librdkafka's first line about a topic that may not be written */
 };
