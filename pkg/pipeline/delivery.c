@@ -5,7 +5,7 @@
  *   stream -> desk (what goes out, and when) -> outgoing -> sinks (each with a queue of its own)
  *
  * An incident's `desk_sent` is written to Redis once every sink is done with the message, so after a crash the message goes out again,
- * with the same id: at least once. What people said (acknowledged, muted) is read every two seconds.
+ * with the same id: at least once.
  */
 #include "pipeline/pipeline_priv.h"
 
@@ -16,45 +16,9 @@
 
 #include "log/log.h"
 
-#define DESK "_desk" /* whose memory of incidents in Redis is the desk's */
-
 enum {
-	READ_MS = 1000, /* the stream is read at least so often: other instances write to it, too */
-	PEOPLE_MS = 2000,
 	WAIT_MS = 500,
-	STREAM_PAGE = 200,
 	LINK_MS = 7 * 24 * 3600 * 1000, /* how long a link in a message acknowledges */
-	KEPT_MS = 24 * 3600 * 1000, /* how long the desk wants to know of an incident that is over */
-};
-
-/* A message until all sinks are done with it. */
-struct outgoing {
-	struct outgoing *next;
-	struct option_pool pool;
-	struct alert_event event;
-	enum sink_what what;
-	uint32_t to, done; /* sinks that are still to take it; that are done with it */
-	struct desk_sent sent;
-};
-
-struct delivery {
-	struct pipeline *pipeline;
-	struct metrics_shard *shard;
-	struct store *store;
-	struct desk *desk;
-	struct sinks *sinks;
-	pthread_t thread;
-	bool running, begun;
-	atomic_bool stop, owner, news;
-	pthread_mutex_t
-		lock; /* of the pointer `sinks`, since they are woken from other threads, and of `fresh` */
-	bool has_fresh;
-	struct desk_options fresh; /* settings that were read again */
-	struct alert_options alerts, fresh_alerts;
-	struct http_secret secret;
-	char after[STORE_STREAM_ID_BYTES];
-	int64_t read_ms, people_ms;
-	struct outgoing *first, **last;
 };
 
 /* ---- what sinks say ---- */
@@ -125,6 +89,7 @@ struct delivery *delivery_create(struct pipeline *p, struct err *err)
 	d->shard = metrics_shard(p->metrics);
 	d->last = &d->first;
 	d->alerts = p->setup.watch.alerts;
+	d->settings = p->setup.delivery;
 	pthread_mutex_init(&d->lock, NULL);
 	if (!http_secret_read(&d->secret, p->setup.http.token_file, err)) {
 		delivery_destroy(d);
@@ -137,7 +102,7 @@ struct delivery *delivery_create(struct pipeline *p, struct err *err)
 	return NULL;
 }
 
-static void forget(struct delivery *d)
+static void drop_outgoing(struct delivery *d)
 {
 	while (d->first) {
 		struct outgoing *o = d->first;
@@ -146,6 +111,11 @@ static void forget(struct delivery *d)
 		free(o);
 	}
 	d->last = &d->first;
+}
+
+static void forget(struct delivery *d)
+{
+	drop_outgoing(d);
 	close_sinks(d);
 	desk_destroy(d->desk);
 	d->desk = NULL;
@@ -161,133 +131,6 @@ void delivery_destroy(struct delivery *d)
 	store_destroy(d->store);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
-}
-
-/* ---- taking over ---- */
-
-static size_t write_sent(char *out, size_t size, const struct desk_sent *s)
-{
-	return (size_t)snprintf(out, size, "%d %d %d %d %" PRIu64 " %" PRId64, s->triggered, s->resolved,
-				s->acked, (int)s->severity, s->number, s->at_ms);
-}
-
-static bool read_sent(const char *text, struct desk_sent *s)
-{
-	int triggered, resolved, acked, severity;
-	if (sscanf(text, "%d %d %d %d %" SCNu64 " %" SCNd64, &triggered, &resolved, &acked, &severity,
-		   &s->number, &s->at_ms) != 6)
-		return false;
-	s->triggered = triggered;
-	s->resolved = resolved;
-	s->acked = acked;
-	s->severity = severity ? ALERT_PAGE : ALERT_TICKET;
-	return true;
-}
-
-struct found {
-	struct option_pool pool;
-	struct alert_event *events;
-	unsigned count, room;
-	int64_t since_ms;
-};
-
-static bool find(void *context, const struct store_incident *incident)
-{
-	struct found *f = context;
-	f->events = pipeline_room(f->events, &f->room, f->count + 1, sizeof *f->events);
-	struct alert_event *event = &f->events[f->count];
-	if (alert_read(event, incident->json, &f->pool) && (incident->open || event->at_ms > f->since_ms))
-		f->count++;
-	return true;
-}
-
-static void restore_one(struct delivery *d, const struct alert_event *event, int64_t now_ms)
-{
-	char text[400];
-	struct desk_sent sent;
-	bool known = store_memory_get(d->store, DESK, event->incident, text, sizeof text) &&
-		     read_sent(text, &sent);
-	desk_restore(d->desk, event, known ? &sent : NULL, now_ms);
-	for (unsigned s = 0; known && sent.triggered && s < sinks_count(d->sinks); s++) {
-		if (!store_memory_get(d->store, sinks_name(d->sinks, s), event->incident, text, sizeof text))
-			text[0] = '\0';
-		sinks_open(d->sinks, s, event, str_of(text));
-	}
-}
-
-/* False: Redis is away, try again. */
-static bool begin(struct delivery *d, int64_t now_ms)
-{
-	struct found found = {.since_ms = now_ms - KEPT_MS};
-	struct err err = {0};
-	if (d->sinks == NULL && !open_sinks(d, &err)) {
-		log_error("alerts are not delivered: %s", err.text);
-		return false;
-	}
-	if (!store_alerts_newest(d->store, d->after) || !store_alerts_all(d->store, find, &found)) {
-		free(found.events);
-		option_pool_release(&found.pool);
-		return false;
-	}
-	d->desk = desk_create(&d->pipeline->setup.delivery, d->pipeline->setup.watch.zone);
-	for (unsigned i = 0; i < found.count; i++)
-		restore_one(d, &found.events[i], now_ms);
-	log_info("alerts are delivered from here: %u sinks, %u incidents that are open or were within a day",
-		 sinks_count(d->sinks), found.count);
-	free(found.events);
-	option_pool_release(&found.pool);
-	d->people_ms = 0;
-	d->begun = true;
-	return true;
-}
-
-/* ---- what comes in ---- */
-
-static bool take_event(void *context, const struct store_event *e)
-{
-	struct delivery *d = context;
-	struct option_pool pool = {0};
-	struct alert_event event;
-	snprintf(d->after, sizeof d->after, "%.*s", (int)e->id.len, e->id.at);
-	if (alert_read(&event, e->json, &pool))
-		desk_event(d->desk, &event, pipeline_now(d->pipeline));
-	else
-		log_warn("entry %s of the stream of alerts can't be read: it is passed over", d->after);
-	option_pool_release(&pool);
-	return true;
-}
-
-static void read_stream(struct delivery *d, int64_t now_ms)
-{
-	char before[STORE_STREAM_ID_BYTES];
-	if (!atomic_exchange(&d->news, false) && now_ms - d->read_ms < READ_MS)
-		return;
-	d->read_ms = now_ms;
-	do
-		memcpy(before, d->after, sizeof before);
-	while (store_alerts_read(d->store, d->after, STREAM_PAGE, take_event, d) &&
-	       strcmp(before, d->after) != 0);
-}
-
-static void take_ack(void *context, const struct store_ack *ack)
-{
-	struct delivery *d = context;
-	desk_ack(d->desk, ack->incident, pipeline_now(d->pipeline));
-}
-
-static void take_mute(void *context, const struct store_mute *mute)
-{
-	struct delivery *d = context;
-	desk_mute(d->desk, mute->touchpoint, mute->until_ms, pipeline_now(d->pipeline));
-}
-
-static void hear_people(struct delivery *d, int64_t now_ms)
-{
-	if (now_ms - d->people_ms < PEOPLE_MS)
-		return;
-	d->people_ms = now_ms;
-	if (!store_acks(d->store, take_ack, d) || !store_mutes(d->store, take_mute, d))
-		log_debug("what was acknowledged and muted can't be read: %s", store_error(d->store));
 }
 
 /* ---- what goes out ---- */
@@ -342,8 +185,16 @@ static void send_out(struct delivery *d, const struct desk_message *m)
 	o->what = what_of(m->what);
 	o->to = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
 	(void)desk_sent(d->desk, m->event.incident, &o->sent);
+	memcpy(o->before, d->before, sizeof o->before);
 	*d->last = o;
 	d->last = &o->next;
+}
+
+void delivery_drain(struct delivery *d, int64_t now_ms)
+{
+	struct desk_message message;
+	while (desk_next(d->desk, now_ms, &message))
+		send_out(d, &message);
 }
 
 /* In order: a sink that had no room for one gets nothing behind it. */
@@ -376,13 +227,11 @@ static void settle(struct delivery *d)
 	uint32_t all = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
 	for (struct outgoing **at = &d->first; *at != NULL;) {
 		struct outgoing *o = *at;
-		char text[120];
 		if (o->done != all || follows_another(d, o)) {
 			at = &o->next;
 			continue;
 		}
-		size_t len = write_sent(text, sizeof text, &o->sent);
-		if (!store_memory_set(d->store, DESK, o->event.incident, (struct str){text, len}))
+		if (!delivery_note(d, o))
 			break; /* Redis is away: later */
 		*at = o->next;
 		option_pool_release(&o->pool);
@@ -394,11 +243,25 @@ static void settle(struct delivery *d)
 
 /* ---- the thread ---- */
 
+static bool begin(struct delivery *d)
+{
+	struct err err = {0};
+	if (d->sinks == NULL && !open_sinks(d, &err)) {
+		log_error("alerts are not delivered: %s", err.text);
+		return false;
+	}
+	if (delivery_begin(d, pipeline_now(d->pipeline)))
+		return true;
+	drop_outgoing(d); /* what was let out before Redis went away comes again */
+	return false;
+}
+
 static void take_settings(struct delivery *d, int64_t now_ms)
 {
 	pthread_mutex_lock(&d->lock);
 	if (d->has_fresh) {
-		desk_set_options(d->desk, &d->fresh, now_ms);
+		d->settings = d->fresh;
+		desk_set_options(d->desk, &d->settings, now_ms);
 		d->alerts = d->fresh_alerts;
 	}
 	d->has_fresh = false;
@@ -408,16 +271,14 @@ static void take_settings(struct delivery *d, int64_t now_ms)
 static void step(struct delivery *d)
 {
 	int64_t now_ms = pipeline_now(d->pipeline);
-	struct desk_message message;
 	take_settings(d, now_ms);
-	read_stream(d, now_ms);
-	hear_people(d, now_ms);
-	while (desk_next(d->desk, now_ms, &message))
-		send_out(d, &message);
+	delivery_take(d, now_ms);
+	delivery_drain(d, now_ms);
 	offer_all(d);
 	int64_t wait_ms = desk_next_ms(d->desk) - now_ms;
 	sinks_step(d->sinks, now_ms, wait_ms < 0 ? 0 : wait_ms < WAIT_MS ? wait_ms : WAIT_MS);
 	settle(d);
+	delivery_cursor(d, now_ms);
 }
 
 static void *delivery_main(void *context)
@@ -430,7 +291,7 @@ static void *delivery_main(void *context)
 			log_info("alerts are delivered by another instance from now on");
 			forget(d);
 		}
-		if (owner && (d->begun || begin(d, pipeline_now(d->pipeline))))
+		if (owner && (d->begun || begin(d)))
 			step(d);
 		else
 			usleep(WAIT_MS * 200);

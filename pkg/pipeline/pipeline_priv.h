@@ -305,7 +305,49 @@ struct acks *acks_create(struct pipeline *, struct err *);
 void acks_destroy(struct acks *);
 enum http_ack acks_take(void *pipeline, uint64_t incident, struct str by);
 
-/* ---- delivery.c: a thread of its own ---- */
+/* ---- delivery.c, delivery_take.c: a thread of its own ---- */
+
+/* A message until all sinks are done with it. */
+struct outgoing {
+	struct outgoing *next;
+	struct option_pool pool;
+	struct alert_event event;
+	enum sink_what what;
+	uint32_t to, done;           /* sinks that are still to take it; that are done with it */
+	struct desk_sent sent;
+	char before[STORE_STREAM_ID_BYTES];   /* the entry of the stream before the one that it came of */
+};
+
+struct delivery {
+	struct pipeline *pipeline;
+	struct metrics_shard *shard;
+	struct store *store;
+	struct desk *desk;
+	struct sinks *sinks;
+	pthread_t thread;
+	bool running, begun;
+	atomic_bool stop, owner, news;
+	pthread_mutex_t lock;        /* of the pointer `sinks`, since they are woken from other threads, and of the fresh settings */
+	bool has_fresh;
+	struct desk_options settings, fresh;           /* fresh: read again */
+	struct alert_options alerts, fresh_alerts;
+	struct http_secret secret;
+	char after[STORE_STREAM_ID_BYTES], before[STORE_STREAM_ID_BYTES];   /* entries of the stream: the last one taken, and that before it */
+	char cursor[STORE_STREAM_ID_BYTES];   /* as it stands in Redis */
+	int64_t read_ms, people_ms, cursor_ms, sources_ms;
+	struct outgoing *first, **last;
+};
+
+#define DELIVERY_DESK "_desk"   /* whose cursor and memory of incidents in Redis are the desk's */
+
+/* delivery_take.c: what comes in. False: Redis is away, try again. */
+bool delivery_begin(struct delivery *, int64_t now_ms);
+void delivery_take(struct delivery *, int64_t now_ms);         /* what is new in the stream, what people said */
+bool delivery_note(struct delivery *, const struct outgoing *);   /* all sinks are done with it */
+void delivery_cursor(struct delivery *, int64_t now_ms);
+
+/* delivery.c */
+void delivery_drain(struct delivery *, int64_t now_ms);        /* what the desk lets out */
 
 struct delivery *delivery_create(struct pipeline *, struct err *);
 bool delivery_start(struct delivery *, struct err *);

@@ -94,6 +94,17 @@ static int64_t publish(struct publisher *pub, struct parcel *parcel)
 	return done.failed ? -1 : done.redis_us;
 }
 
+static void write_sources(struct publisher *pub, const struct parcel *parcel)
+{
+	struct store_source list[WATCH_SOURCES];
+	const struct watch_batch *b = parcel->batch;
+	for (unsigned i = 0; i < b->sources_count; i++)
+		list[i] = (struct store_source){b->sources[i].name, b->sources[i].touchpoints};
+	if (b->sources_count && pub->pipeline->delivery &&
+	    !store_sources_set(pub->store, (unsigned)parcel->part->partition, list, b->sources_count))
+		log_debug("how large sources are could not be written: %s", store_error(pub->store));
+}
+
 static void checkpoint(struct publisher *pub, struct parcel *parcel)
 {
 	static struct store_field fields[WATCH_FIELDS]; /* one publisher a process */
@@ -233,6 +244,7 @@ static void work(struct publisher *pub, struct parcel *parcel)
 	int64_t begun_ns = os_monotonic_ns(), cpu_ns = os_cpu_thread_ns();
 	int64_t redis_us = publish(pub, parcel);
 	checkpoint(pub, parcel);
+	write_sources(pub, parcel);
 	cpu_ns = os_cpu_thread_ns() - cpu_ns;
 	double ours_ns = (double)cpu_ns / pub->pipeline->setup.watch.options.cpu_max;
 	double redis_ns = redis_us < 0 ? (double)FAILED_NS : (double)redis_us * 1000 / REDIS_SHARE;

@@ -69,7 +69,7 @@ bool watcher_fill_one(struct watcher *w, struct watch_part *part, struct parcel 
 	if (!part->saving)
 		watch_fill_checkpoint(part->watch, now_ms, all, parcel->batch);
 	bool saves = parcel->batch->fields_count > 0 || parcel->batch->alerts_count > 0;
-	if (parcel->batch->count == 0 && !saves)
+	if (parcel->batch->count == 0 && parcel->batch->sources_count == 0 && !saves)
 		return false;
 	part->saving = part->saving || saves;
 	parcel->part = part;

@@ -205,6 +205,58 @@ bool store_incident_put(struct store *store, const struct store_incident *incide
 	return reply != NULL;
 }
 
+/* ---- sources ---- */
+
+#define SOURCES_TTL_MS 60000
+
+struct sources {
+	unsigned partition, count;
+	const struct store_source *at;
+};
+
+static void args_sources_key(struct store *store, unsigned partition)
+{
+	args_format(&store->args, "%s:sources:{%s:alerts}:%u", store->options.prefix, store->options.prefix,
+		    partition);
+}
+
+static void put_sources(struct store *store, const void *context)
+{
+	const struct sources *sources = context;
+	args_sources_key(store, sources->partition);
+	args_whole(&store->args, SOURCES_TTL_MS);
+	for (unsigned i = 0; i < sources->count; i++) {
+		args_bytes(&store->args, sources->at[i].name);
+		args_whole(&store->args, (int64_t)sources->at[i].touchpoints);
+	}
+}
+
+bool store_sources_set(struct store *store, unsigned partition, const struct store_source *at, unsigned count)
+{
+	struct sources sources = {partition, count, at};
+	if (count == 0)
+		return true;
+	redisReply *reply = store_script(store, SCRIPT_HEALTH, 1, put_sources, &sources, REDIS_REPLY_INTEGER);
+	freeReplyObject(reply);
+	return reply != NULL;
+}
+
+bool store_sources(struct store *store, unsigned partition,
+		   void (*source)(void *context, const struct store_source *), void *context)
+{
+	if (!store_command(store, "HGETALL"))
+		return false;
+	args_sources_key(store, partition);
+	redisReply *reply = store_call(store, REDIS_REPLY_ARRAY);
+	for (size_t i = 0; reply && i + 1 < reply->elements; i += 2) {
+		struct store_source one = {str_reply(reply->element[i]),
+					   number_of(str_reply(reply->element[i + 1]), 10)};
+		source(context, &one);
+	}
+	freeReplyObject(reply);
+	return reply != NULL;
+}
+
 /* ---- what a sink has done ---- */
 
 static void args_cursors_key(struct store *store, const char *sink)

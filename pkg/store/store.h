@@ -211,6 +211,14 @@ NODISCARD bool store_alerts_all(struct store *, store_incident_call *, void *con
 /* An incident that is not in the stream, since it is made of several at delivery: kept and acknowledged like the others. */
 NODISCARD bool store_incident_put(struct store *, const struct store_incident *, int64_t at_ms);
 
+/* How many touchpoints of each source had feedback of late, per partition of the tallies; lives for a minute. */
+struct store_source {
+	struct str name;
+	uint64_t touchpoints;
+};
+NODISCARD bool store_sources_set(struct store *, unsigned partition, const struct store_source *, unsigned count);
+NODISCARD bool store_sources(struct store *, unsigned partition, void (*source)(void *context, const struct store_source *), void *context);
+
 /* How far a sink has got, per partition. A sink's name: letters, digits, '-' and '_'. */
 NODISCARD bool store_cursors(struct store *, const char *sink, void (*cursor)(void *context, unsigned partition, struct str id),
 			     void *context);

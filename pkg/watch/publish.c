@@ -99,7 +99,7 @@ struct filler {
 
 /* 122 fields cost Redis some 400 us. So there are 250 of them a second and not more, at a start too; the next publish of who got none
  * tries again. */
-enum { SERIES_PER_SECOND = 250 };
+enum { SERIES_PER_SECOND = 250, SOURCES_MS = 15000, DAY_MS = 86400000 };
 
 static void earn_series(struct watch *w, int64_t now_ms)
 {
@@ -252,6 +252,20 @@ static bool batch_full(const struct watch_batch *b)
 	       b->panes_count + WINDOWS_OF_ONE * WINDOW_PANES_MAX > POOL_PANES;
 }
 
+static void fill_sources(struct watch *w, int64_t now_ms, struct watch_batch *b)
+{
+	b->sources_count = 0;
+	if (names_count(w->sources) == 0 || now_ms - w->sources_ms < SOURCES_MS)
+		return;
+	w->sources_ms = now_ms;
+	b->sources_count = names_count(w->sources);
+	for (unsigned s = 0; s < b->sources_count; s++)
+		b->sources[s] = (struct watch_source){names_get(w->sources, s), 0};
+	for (uint32_t i = 0; i < names_count(w->names); i++)
+		if (w->touches[i].source && w->touches[i].last_ms >= now_ms - DAY_MS)
+			b->sources[w->touches[i].source - 1].touchpoints++;
+}
+
 void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 {
 	struct filler f = {.w = w,
@@ -261,6 +275,7 @@ void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 			   .spread = names_count(w->names) * (1000 / TICK_MS) / SERIES_PER_SECOND};
 	b->count = b->windows_count = b->panes_count = 0;
 	b->position = w->position;
+	fill_sources(w, now_ms, b);
 	earn_series(w, now_ms);
 	if (w->queued == 0 && f.tick > w->cursor)
 		w->cursor = f.tick;

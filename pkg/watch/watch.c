@@ -145,17 +145,6 @@ struct str watch_source(const struct watch *w, uint32_t i)
 	return w->touches[i].source ? names_get(w->sources, w->touches[i].source - 1u) : (struct str){"", 0};
 }
 
-unsigned watch_sources(const struct watch *w, int64_t since_ms, struct watch_source out[WATCH_SOURCES])
-{
-	unsigned count = names_count(w->sources);
-	for (unsigned s = 0; s < count; s++)
-		out[s] = (struct watch_source){names_get(w->sources, s), 0};
-	for (uint32_t i = 0; i < names_count(w->names); i++)
-		if (w->touches[i].source && w->touches[i].last_ms >= since_ms)
-			out[w->touches[i].source - 1].touchpoints++;
-	return count;
-}
-
 static void apply_group(struct watch *w, const struct bundle_group *group, int64_t offset)
 {
 	uint32_t i = watch_open_touchpoint(w, group->touchpoint);

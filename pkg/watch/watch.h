@@ -94,14 +94,6 @@ unsigned watch_incidents(const struct watch *);                      /* open one
 /* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
 void watch_alerts_set(struct watch *, const struct alert_options *);
 
-/* Where feedback comes from: how many touchpoints of each source had a response since then. Parents are of none. */
-#define WATCH_SOURCES 64
-struct watch_source {
-	struct str name;      /* valid as long as the watch */
-	uint64_t touchpoints;
-};
-unsigned watch_sources(const struct watch *, int64_t since_ms, struct watch_source out[WATCH_SOURCES]);
-
 /* What the registry and the settings say of an event's touchpoint; its text lies in the registry and in `links`. */
 struct watch_links {
 	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];
@@ -122,6 +114,14 @@ void watch_read(struct watch *, uint32_t i, enum ledger, unsigned which, struct 
 unsigned watch_series(struct watch *, uint32_t i, enum ledger, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);
 
 /* ---- publishing ---- */
+
+/* Where feedback comes from: how many touchpoints of each source had any within a day. Parents are of none. */
+#define WATCH_SOURCES 64
+struct watch_source {
+	struct str name;      /* valid as long as the watch */
+	uint64_t touchpoints;
+};
+
 #define WATCH_BATCH        128
 #define WATCH_FIELDS       256
 #define WATCH_FIELDS_BYTES (2 << 20)
@@ -156,6 +156,8 @@ struct watch_batch {
 	bool replace;                        /* the first part of a rewrite */
 	struct watch_position before[WATCH_FIELDS];   /* for watch_checkpoint_failed */
 
+	unsigned sources_count;                       /* 0: not due */
+	struct watch_source sources[WATCH_SOURCES];
 	unsigned alerts_count;                        /* go with the checkpoint, into the stream */
 	struct watch_alert alerts[WATCH_ALERTS];
 };

@@ -69,6 +69,7 @@ struct watch {
 	struct names *names;
 	struct names *zone_names;
 	struct names *sources;
+	int64_t sources_ms;                /* machine time at which they were last counted */
 	struct touch *touches;
 	struct windows *windows;
 	struct slot_state *slots;

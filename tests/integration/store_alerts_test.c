@@ -275,6 +275,26 @@ static void ten_thousand_closed_ones_are_kept_and_the_stream_is_cut(void **state
 	assert_in_range(kept, 1000, 1200);
 }
 
+static void see_source(void *context, const struct store_source *source)
+{
+	struct seen *seen = context;
+	seen->used += (size_t)snprintf(seen->text + seen->used, 100, "%.*s %d;", (int)source->name.len,
+				       source->name.at, (int)source->touchpoints);
+}
+
+static void sources_are_as_last_written(void **state)
+{
+	struct store_source list[] = {{STR("a"), 3}, {STR("b"), 5}};
+	struct seen seen = {.used = 0};
+	assert_true(store_sources_set(store, 4, list, 2));
+	list[1].touchpoints = 7;
+	assert_true(store_sources_set(store, 4, list + 1, 1));
+	assert_true(store_sources(store, 4, see_source, &seen));
+	assert_string_equal(seen.text, "b 7;");
+	assert_true(store_sources(store, 5, see_source, &seen));
+	assert_string_equal(seen.text, "b 7;");
+}
+
 static void see_cursor(void *context, unsigned partition, struct str id)
 {
 	struct seen *seen = context;
@@ -492,6 +512,7 @@ int main(void)
 		TEST(incidents_are_open_or_closed_and_old_ones_leave),
 		TEST(an_incident_of_the_desk_is_one_like_the_others),
 		TEST(ten_thousand_closed_ones_are_kept_and_the_stream_is_cut),
+		TEST(sources_are_as_last_written),
 		TEST(a_cursor_never_goes_back),
 		TEST(a_sink_remembers),
 		TEST(the_first_acknowledgement_and_the_last_verdict_stand),

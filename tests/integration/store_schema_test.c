@@ -47,6 +47,8 @@ static void say(struct store *store)
 	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
 	assert_int_equal(store_close(store, &closing), STORE_SAID_DONE);
 	assert_int_equal(store_mute(store, &mute, 1700000000000), STORE_SAID_DONE);
+	struct store_source source = {STR("feedback.surveys"), 12};
+	assert_true(store_sources_set(store, 11, &source, 1));
 	assert_true(store_cursor_set(store, "on-call_1", 11, "1700000000123-0"));
 	assert_true(store_memory_set(store, "slack", 0xa1, STR("1700000000.000100")));
 	assert_true(store_registry(store, STR("[{\"touchpoint\":\"checkout\"}]")));

@@ -81,6 +81,8 @@ static bool any_incident(void *context, const struct store_incident *incident)
 
 static void any_number(void *context, struct str touchpoint, enum ledger ledger, uint64_t number) {}
 
+static void any_source(void *context, const struct store_source *source) {}
+
 static void any_cursor(void *context, unsigned partition, struct str id) {}
 
 static void any_ack(void *context, const struct store_ack *ack) {}
@@ -108,6 +110,8 @@ static void the_program_may_do_all_that_alerts_need(void **state)
 		store_alerts_read(store, "", 9, any_event, NULL),
 		store_alerts_newest(store, id),
 		store_alerts_open(store, any_incident, NULL),
+		store_sources_set(store, 1, &(struct store_source){STR("a"), 1}, 1),
+		store_sources(store, 1, any_source, NULL),
 		store_cursor_set(store, "s", 1, "1-1"),
 		store_cursors(store, "s", any_cursor, NULL),
 		store_memory_set(store, "s", 1, STR("x")),
