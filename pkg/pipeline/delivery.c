@@ -23,6 +23,12 @@ enum {
 
 /* ---- what sinks say ---- */
 
+static int64_t utc_offset_s(const struct delivery *d, int64_t at_ms)
+{
+	const struct zone *zone = d->pipeline->setup.watch.zone;
+	return zone ? zone_offset_s(zone, at_ms) : 0;
+}
+
 static void done(void *context, unsigned sink, const struct sink_message *m)
 {
 	struct delivery *d = context;
@@ -39,9 +45,30 @@ static void delivered(void *context, unsigned sink, const struct sink_message *m
 	done(context, sink, m);
 }
 
+/* To the dead letters, without a topic: it came from none, so nobody sends it back there. */
+static void write_letter(struct delivery *d, const char *sink, const struct alert_event *event,
+			 const char *reason)
+{
+	char json[ALERT_JSON_MAX];
+	struct err err = {0};
+	struct kafka_header headers[] = {{STR("reason"), STR("undelivered")},
+					 {STR("sentence"), str_of(reason)},
+					 {STR("sink"), str_of(sink)}};
+	size_t len = alert_json(json, sizeof json, event, utc_offset_s(d, event->at_ms));
+	struct kafka_message m = {.topic = d->letters_topic,
+				  .partition = -1,
+				  .key = event->touchpoint,
+				  .value = {json, len},
+				  .headers = headers,
+				  .headers_count = sizeof headers / sizeof *headers};
+	if (kafka_producer_send(d->producer, &m, &err) != KAFKA_DONE)
+		log_error("dead letter not written: %s", err.text);
+}
+
 static void dead_letter(void *context, unsigned sink, const struct sink_message *m, const char *reason)
 {
 	struct delivery *d = context;
+	write_letter(d, sinks_name(d->sinks, sink), &m->event, reason);
 	metrics_add(d->shard, METRIC_DELIVERIES, METRIC_UNDELIVERED, 1);
 	log_error("sink %s: incident %016" PRIx64 " (%s, %.*s) was not delivered: %s",
 		  sinks_name(d->sinks, sink), m->event.incident, alert_type_name(m->event.type),
@@ -95,8 +122,13 @@ struct delivery *delivery_create(struct pipeline *p, struct err *err)
 		delivery_destroy(d);
 		return NULL;
 	}
+	char letters[KAFKA_TOPIC_NAME_BYTES];
+	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_DEAD_LETTERS, letters);
 	d->store = store_create(&p->setup.store, err);
-	if (d->store && open_sinks(d, err))
+	d->producer = d->store ? kafka_producer_open_plain(&p->setup.kafka, NULL, NULL, err) : NULL;
+	if (d->producer)
+		d->letters_topic = kafka_producer_topic(d->producer, letters);
+	if (d->producer && open_sinks(d, err))
 		return d;
 	delivery_destroy(d);
 	return NULL;
@@ -128,6 +160,7 @@ void delivery_destroy(struct delivery *d)
 		return;
 	delivery_stop(d);
 	forget(d);
+	kafka_producer_close(d->producer);
 	store_destroy(d->store);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
@@ -142,12 +175,6 @@ static enum sink_what what_of(enum desk_what what)
 					    [DESK_ACKNOWLEDGE] = SINK_ACKNOWLEDGE,
 					    [DESK_RESOLVE] = SINK_RESOLVE};
 	return of[what];
-}
-
-static int64_t utc_offset_s(const struct delivery *d, int64_t at_ms)
-{
-	const struct zone *zone = d->pipeline->setup.watch.zone;
-	return zone ? zone_offset_s(zone, at_ms) : 0;
 }
 
 /* What is made of several incidents is in no stream: it is kept with the others here, so that it can be acknowledged and found again. */
@@ -279,6 +306,7 @@ static void step(struct delivery *d)
 	sinks_step(d->sinks, now_ms, wait_ms < 0 ? 0 : wait_ms < WAIT_MS ? wait_ms : WAIT_MS);
 	settle(d);
 	delivery_cursor(d, now_ms);
+	kafka_producer_serve(d->producer);
 }
 
 static void *delivery_main(void *context)

@@ -332,6 +332,8 @@ struct delivery {
 	struct desk_options settings, fresh;           /* fresh: read again */
 	struct alert_options alerts, fresh_alerts;
 	struct http_secret secret;
+	struct kafka_producer *producer;   /* of what could not be delivered */
+	unsigned letters_topic;
 	char after[STORE_STREAM_ID_BYTES], before[STORE_STREAM_ID_BYTES];   /* entries of the stream: the last one taken, and that before it */
 	char cursor[STORE_STREAM_ID_BYTES];   /* as it stands in Redis */
 	int64_t read_ms, people_ms, cursor_ms, sources_ms;
