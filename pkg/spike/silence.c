@@ -1,6 +1,7 @@
 #include "spike/spike_priv.h"
 
 #define STEP_MOST (60.0 / 86400) /* days */
+#define PAST_MOST (15 * STEP_MOST)
 #define SHARE	  0.4 /* of what was expected: more than that is no silence */
 
 static const double left[SPIKE_SILENCE_ALTERNATIVES] = {0, 0.1, 0.3};
@@ -24,7 +25,8 @@ static struct interval pass(struct spike_silence *s, const struct spike_moment *
 {
 	struct interval i = {.clump = spike_silence_clump(s), .n = (double)came.n};
 	if (moment->at_ms > s->last_ms) {
-		i.days = smaller((double)(moment->at_ms - s->last_ms) / DAY_MS, STEP_MOST);
+		i.days = smaller((double)(moment->at_ms - s->last_ms) / DAY_MS,
+				 came.past ? PAST_MOST : STEP_MOST);
 		s->last_ms = moment->at_ms;
 	}
 	if (came.behind) {

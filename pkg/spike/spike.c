@@ -49,14 +49,19 @@ static inline double inverse_of_one(const struct spike *s, double hit, double si
 /* The same for n of which k are detractors, at most CHUNK. They are taken first: any order gives the same. */
 static double inverse_of_many(const struct spike *s, unsigned n, unsigned k)
 {
-	double top = s->c + s->pending_e, bottom = s->q * (s->c + s->pending_s), product = 1;
+	double top = s->c + s->pending_e, bottom = s->q * (s->c + s->pending_s);
 	if (bottom > s->q_cap * top)
 		return 1 / (spike_power(s->q_cap, k) * spike_power(1 - s->q_cap, n - k));
-	for (unsigned i = 0; i < k; i++, top += s->q, bottom += s->q)
-		product *= top / bottom;
-	for (unsigned i = k; i < n; i++, top += s->q)
-		product *= top / (top - bottom);
-	return product;
+	double above = 1, below = 1; /* of at most CHUNK factors up to 1e7: far from the ends of a double */
+	for (unsigned i = 0; i < k; i++, top += s->q, bottom += s->q) {
+		above *= top;
+		below *= bottom;
+	}
+	for (unsigned i = k; i < n; i++, top += s->q) {
+		above *= top;
+		below *= top - bottom;
+	}
+	return above / below;
 }
 
 static inline void ratios(const struct spike *s, unsigned n, unsigned k, double f[SPIKE_ALTERNATIVES])

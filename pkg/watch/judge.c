@@ -15,6 +15,8 @@ enum {
 	OLD_MS = 3600 *
 		 1000, /* feedback from before that is no news: it is learned from, and raises nothing */
 	LOOK_S = 60, /* what a step of silence counts at most */
+	PAST_LOOK_S =
+		900, /* and in a log that is read anew: two weeks of ten thousand touchpoints in seconds */
 	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
 };
 
@@ -176,10 +178,11 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	struct touch *t = &w->touches[a->touchpoint];
 	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[a->ledger].spike, true);
-	struct spike_arrivals arrivals = {n, w->behind_s * 1000 >= j->silence.last_ms};
+	struct spike_arrivals arrivals = {
+		.n = n, .behind = w->behind_s * 1000 >= j->silence.last_ms, .past = w->rebuilding};
 	struct spike_event event;
 	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
-	j->look_s = a->at_ms / 1000 + LOOK_S;
+	j->look_s = a->at_ms / 1000 + (w->rebuilding ? PAST_LOOK_S : LOOK_S);
 	a->kind = ALERT_SILENCE;
 	a->severity = (enum spike_severity)j->silence.severity;
 	if (!happened)
