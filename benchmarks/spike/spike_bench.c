@@ -94,7 +94,7 @@ static double silence_ns(void)
 	for (int i = 0; i < RESPONSES; i++) {
 		moment = at(START_MS + i * INT64_C(1000));
 		events += spike_silence_step(&s, &terms, &moment,
-					     (struct spike_arrivals){any(100) < 20, false}, &event);
+					     (struct spike_arrivals){any(100) < 20, false, false}, &event);
 	}
 	return (now_ns() - start) / RESPONSES;
 }

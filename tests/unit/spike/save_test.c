@@ -75,7 +75,7 @@ static unsigned live(struct world *w, const struct happening *h, struct spike_ev
 		spike_step(&w->spike, &terms, &moment, (struct spike_batch){h->n, h->k}, &events[0]);
 	spike_correct(&w->spike, w->now - 5000, (struct spike_batch){0, h->correction});
 	return happened + spike_silence_step(&w->silence, &terms, &moment,
-					     (struct spike_arrivals){h->n, h->behind}, &events[1]);
+					     (struct spike_arrivals){h->n, h->behind, false}, &events[1]);
 }
 
 static void restart(struct world *w)

@@ -112,7 +112,7 @@ static unsigned raised_in(struct spike_silence *s, struct source *source, int64_
 	for (int64_t end = *now + ms; *now < end;) {
 		struct spike_moment moment = at(*now += TICK_MS);
 		int64_t n = come(source, *now, TICK_MS);
-		if (spike_silence_step(s, &terms, &moment, (struct spike_arrivals){n, false}, &event))
+		if (spike_silence_step(s, &terms, &moment, (struct spike_arrivals){n, false, false}, &event))
 			raised += event.kind == SPIKE_RAISED;
 	}
 	return raised;
@@ -195,7 +195,7 @@ static void time_while_an_intake_is_behind_is_no_silence(void **state)
 	for (int64_t end = now + DAY_MS; now < end;) {
 		moment = at(now += TICK_MS);
 		assert_false(
-			spike_silence_step(&s, &terms, &moment, (struct spike_arrivals){0, true}, &event));
+			spike_silence_step(&s, &terms, &moment, (struct spike_arrivals){0, true, false}, &event));
 		assert_true(s.r[0] + s.r[1] + s.r[2] <= evidence);
 	}
 	double before = s.s;
