@@ -15,6 +15,7 @@ enum {
 	OLD_MS = 3600 *
 		 1000, /* feedback from before that is no news: it is learned from, and raises nothing */
 	LOOK_S = 60, /* what a step of silence counts at most */
+	UNHEARD_MS = 2 * LOOK_S * 1000, /* since the last look: `silence` was not asked for meanwhile */
 	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
 };
 
@@ -176,7 +177,8 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	struct touch *t = &w->touches[a->touchpoint];
 	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[a->ledger].spike, true);
-	struct spike_arrivals arrivals = {n, w->behind_s * 1000 >= j->silence.last_ms};
+	bool unheard = a->at_ms - j->silence.last_ms > UNHEARD_MS;
+	struct spike_arrivals arrivals = {n, unheard || w->behind_s * 1000 >= j->silence.last_ms};
 	struct spike_event event;
 	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
 	j->look_s = a->at_ms / 1000 + LOOK_S;
@@ -196,9 +198,15 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	judge_answer(w, j, a, &f);
 }
 
+/* Who was told of a silence is told of its end, also when nobody asks for silences any more. */
+static bool silence_wanted(const struct watch *w, const struct judged *j)
+{
+	return w->setup.alerts.silence || j->incidents[ALERT_SILENCE].open;
+}
+
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
-	while (w->setup.alerts.silence && j->look_s < log_s) {
+	while (silence_wanted(w, j) && j->look_s < log_s) {
 		struct judge_answer a = {.touchpoint = i,
 					 .ledger = ledger,
 					 .at_ms = j->look_s * 1000,
@@ -206,6 +214,8 @@ void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *
 					 .news = true};
 		judge_silence(w, j, &a, 0);
 	}
+	if (j->look_s < log_s) /* not asked for: what arrived until somebody does is not known to it */
+		j->look_s = log_s;
 }
 
 static void sweep(struct watch *w, int64_t log_s)
@@ -325,7 +335,7 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 		a.kind = ALERT_PROMOTER_RISE;
 		judge_spike(w, j, &a, j->rise, &terms, &now, sum.promoters);
 	}
-	if (w->setup.alerts.silence)
+	if (silence_wanted(w, j))
 		judge_silence(w, j, &a, sum.detractors.n);
 }
 
