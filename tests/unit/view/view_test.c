@@ -169,7 +169,7 @@ static void an_alert_hash_says_what_there_is(void **state)
 		  .changed_ms = 1700000120000,
 		  .onset_ms = 1700000000000,
 		  .responses = 40,
-		  .detractors = 20,
+		  .counted = 20,
 		  .rate = 0.5,
 		  .rate_low = 0.375,
 		  .rate_high = 0.625},
@@ -177,6 +177,19 @@ static void an_alert_hash_says_what_there_is(void **state)
 		 "incident=00000000000000a1 state=open kind=detractor_spike severity=page "
 		 "raised_ms=1700000060000 changed_ms=1700000120000 onset_ms=1700000000000 "
 		 "responses=40 detractors=20 rate=0.5 rate_low=0.375 rate_high=0.625"},
+		/* what was counted is called as it is called in this ledger */
+		{{.ledger = LEDGER_REVIEW,
+		  .incident = 1,
+		  .open = true,
+		  .responses = 4,
+		  .counted = 3,
+		  .rate = 0.75,
+		  .rate_low = 0.25,
+		  .rate_high = 1},
+		 "ledger=review detector=learning baseline_rate=0 learned_responses=0 "
+		 "incident=0000000000000001 state=open kind=detractor_spike severity=ticket "
+		 "raised_ms=0 changed_ms=0 onset_ms=0 responses=4 negative=3 rate=0.75 rate_low=0.25 "
+		 "rate_high=1"},
 		/* what is over has no figures any more */
 		{{.ledger = LEDGER_SOCIAL,
 		  .baseline_rate = 0.5,
