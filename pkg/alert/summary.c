@@ -154,10 +154,10 @@ static void say_spike(struct sentence *s)
 	bool rise = event->kind == ALERT_PROMOTER_RISE;
 	const char *what = rise ? words[event->ledger].good : words[event->ledger].bad;
 	if (event->type == ALERT_RESOLVED) {
-		say(s, "back to ");
-		say_rate(s, what);
-		say(s, " after ");
+		say(s, "over after ");
 		say_length(s);
+		say(s, ": ");
+		say_rate(s, what);
 		say(s, ", ");
 		say_count(s, event->figures.responses);
 		return;

@@ -168,7 +168,8 @@ struct config_costs {
 	double detectors; /* watch, those of all ledgers that sources have */
 	double kafka_queues; /* librdkafka's, when we fall behind */
 	double intake_rss, watch_rss, rss; /* 0 for a role that is not here */
-	double redis_hashes, redis_series, redis_checkpoint, redis;
+	double redis_hashes, redis_series, redis_checkpoint, redis_alerts, redis;
+	double redis_events; /* beside these: what happened, once as much has happened as is kept */
 	double tallies_per_day, journal_per_day; /* one replica, before compression */
 	double retention_days;
 	double topics; /* both, kept for the retention */

@@ -10,26 +10,37 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "spike/spike.h"
 
 #define RESPONSE_BYTES 47.0 /* of the response table, an entry: 40 and a tag, at the load at which it grows */
 #define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
 #define SLOT_BYTES                                                                                           \
 	700.0 /* of the watch, a touchpoint: sums, tables of blocks, positions, what was published when */
-#define DETECTOR_BYTES 450.0 /* a touchpoint's ledger: struct spike and the incident */
-#define SILENCE_BYTES  380.0 /* struct spike_silence and the incident */
-#define SLACK	       1.3 /* slabs in part used, counters that were widened */
-#define PANES	       61.0
-#define COUNTERS       11.0
-#define BLOCK_PANES    8.0
-#define PROCESS_BYTES  (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
-#define LANE_BYTES     (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
-#define QUEUE_BYTES    (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
+#define ALLOCATED 16.0 /* malloc's own, beside what it gives */
+#define INCIDENTS 3.0 /* kinds of alert that a touchpoint's ledger may have open */
+#define DETECTOR_BYTES                                                                                       \
+	(sizeof(struct spike) + sizeof(struct spike_silence) + INCIDENTS * sizeof(struct alert_incident) +   \
+	 24 + ALLOCATED) /* a touchpoint's ledger; with numbers beside them */
+#define RISE_BYTES    (sizeof(struct spike) + ALLOCATED) /* more, where promoters are watched too */
+#define SLACK	      1.3 /* slabs in part used, counters that were widened */
+#define PANES	      61.0
+#define COUNTERS      11.0
+#define BLOCK_PANES   8.0
+#define PROCESS_BYTES (24.0 * (1 << 20)) /* program, libraries, stacks, librdkafka at rest */
+#define LANE_BYTES    (48.0 * (1 << 20)) /* a lane's two tallies, undo log, batches, its producer's queue */
+#define QUEUE_BYTES   (64.0 * (1 << 20)) /* librdkafka's queued.max.messages.kbytes, a consumer */
 
 #define HASH_BYTES	540.0 /* 15 fields of a window, listpack; 1.2 KiB beyond 100,000 a bin */
 #define SERIES_BASE	120.0 /* a series: 3,176 bytes with 122 fields, 552 with 20 */
 #define SERIES_FIELD	25.0
 #define INDEX_BYTES	190.0 /* ZSET entry and `pos` */
 #define CHECKPOINT_BASE 350.0
+#define SAVED_DETECTOR	750.0 /* in a checkpoint, a touchpoint's ledger: spike 340, silence 377 */
+#define SAVED_RISE	345.0
+#define ALERT_HASH	440.0 /* 16 fields, with an incident that is open; 170 with none so far */
+#define EVENT_BYTES	1100.0 /* of the stream: one of 900 bytes, with labels, parents and links */
+#define INCIDENT_BYTES	1230.0 /* its newest event again, and when it was over */
+#define INCIDENTS_KEPT	10000.0
 
 #define CELL_BYTES    5.0 /* of a bundle: second, ledger, bin, delta, packed */
 #define GROUP_BYTES   6.0 /* beside the touchpoint's name */
@@ -81,14 +92,21 @@ static void add_touchpoints(const struct config *config, double per_s, struct co
 	}
 	costs->windows = costs->touchpoints * (SLOT_BYTES + NAME_ENTRY + name_bytes + rings);
 	const struct alert_options *alerts = &config->alerts;
-	double detectors = DETECTOR_BYTES * (1 + alerts->promoter_rise) + SILENCE_BYTES * alerts->silence;
-	if (alerts->enabled)
-		costs->detectors = costs->touchpoints * config_ledgers_read(config) * detectors;
+	if (alerts->enabled) {
+		unsigned ledgers = config_ledgers_read(config);
+		double rise = alerts->promoter_rise;
+		costs->detectors = costs->touchpoints * ledgers * (DETECTOR_BYTES + rise * RISE_BYTES);
+		checkpoint += ledgers * (SAVED_DETECTOR + rise * SAVED_RISE);
+		costs->redis_alerts = costs->touchpoints * (ALERT_HASH + name_bytes);
+		costs->redis_events =
+			(double)config->redis.alerts_max * EVENT_BYTES + INCIDENTS_KEPT * INCIDENT_BYTES;
+	}
 	costs->redis_hashes = costs->touchpoints * (INDEX_BYTES + 2 * name_bytes +
 						    config->windows_count * (HASH_BYTES + name_bytes));
 	costs->redis_series = costs->touchpoints * series;
 	costs->redis_checkpoint = costs->touchpoints * checkpoint;
-	costs->redis = costs->redis_hashes + costs->redis_series + costs->redis_checkpoint;
+	costs->redis =
+		costs->redis_hashes + costs->redis_series + costs->redis_checkpoint + costs->redis_alerts;
 }
 
 /* Responses of a commit that share touchpoint, second and score are one cell; those that share a touchpoint, one
@@ -205,7 +223,12 @@ void config_print_costs(const struct config *config, const struct config_load_as
 	print_bytes(out, "windows", costs.redis_hashes, "a hash for each touchpoint and window");
 	print_bytes(out, "series", costs.redis_series, "up to 122 panes for each touchpoint and window");
 	print_bytes(out, "checkpoint", costs.redis_checkpoint, "a field for each touchpoint");
+	if (costs.redis_alerts > 0)
+		print_bytes(out, "alerts", costs.redis_alerts, "a hash for each touchpoint");
 	print_bytes(out, "together", costs.redis, "");
+	if (costs.redis_events > 0)
+		print_bytes(out, "  and at most", costs.redis_events,
+			    "more for the stream (redis.alerts_max) and the incidents of 90 days");
 	fputs("\nKafka, our own topics, one replica, before compression\n", out);
 	print_bytes(out, "tallies a day", costs.tallies_per_day,
 		    "bundles: a cell for each touchpoint, second and score of a commit");

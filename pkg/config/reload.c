@@ -21,6 +21,13 @@ static void add(struct config_changes *changes, bool live, const char *format, .
 		(struct config_change){option_keep(&changes->pool, str_of(text)), live};
 }
 
+/* A duration whose row has no default is 0 when it is absent, which may be below its least. */
+static bool absent(const struct option_row *row, const void *of)
+{
+	return row->preset == NULL && row->type == OPTION_DURATION &&
+	       *(const int64_t *)((const char *)of + row->offset) == 0;
+}
+
 static void compare_row(const struct option_row *row, const char *key, const void *was, const void *is,
 			struct config_changes *changes)
 {
@@ -30,6 +37,10 @@ static void compare_row(const struct option_row *row, const char *key, const voi
 		return;
 	option_format(row, was, before, sizeof before);
 	option_format(row, is, after, sizeof after);
+	if (absent(row, was))
+		*before = '\0';
+	if (absent(row, is))
+		*after = '\0';
 	if (key_secret(key))
 		add(changes, row->live, "%s is another%s", key, restart);
 	else
@@ -190,6 +201,8 @@ static void copy_row(struct config *into, const struct option_row *row, void *to
 		for (size_t i = 0; i < list->count; i++)
 			items[i] = str_of(list->at[i]);
 		must(option_set_list(row, items, list->count, to, &into->pool, &err));
+	} else if (absent(row, from)) {
+		*(int64_t *)((char *)to + row->offset) = 0;
 	} else {
 		option_format(row, from, text, sizeof text);
 		must(option_set(row, str_of(text), to, &into->pool, &err));

@@ -170,8 +170,9 @@ void view_alert_fields(struct view_fields *out, const struct view_alert *a)
 	put_whole(&w, "onset_ms", a->onset_ms);
 	if (!a->open || a->kind == ALERT_SILENCE)
 		return;
+	const struct words *words = &words_of[a->ledger];
 	put_whole(&w, "responses", a->responses);
-	put_whole(&w, "detractors", a->detractors);
+	put_whole(&w, a->kind == ALERT_PROMOTER_RISE ? words->p : words->d, a->counted);
 	put_decimal(&w, "rate", a->rate);
 	put_decimal(&w, "rate_low", a->rate_low);
 	put_decimal(&w, "rate_high", a->rate_high);

@@ -37,18 +37,18 @@ const char *const *view_field_names(enum ledger);   /* all that view_fields may 
 struct view_alert {
 	enum ledger ledger;
 	bool ready;                      /* the detector: else it still learns */
-	double baseline_rate;            /* of detractors, now */
+	double baseline_rate;            /* of detractors (negative posts), now */
 	int64_t learned_responses;
 	uint64_t incident;               /* 0: there never was one; then the rest says nothing */
 	bool open;
 	enum alert_kind kind;
 	enum alert_severity severity;
 	int64_t raised_ms, changed_ms, onset_ms;
-	int64_t responses, detractors;   /* since onset; only of a spike that is open */
-	double rate, rate_low, rate_high;
+	int64_t responses, counted;      /* since onset, of one that is open and no silence: all; detractors, or promoters of a rise */
+	double rate, rate_low, rate_high;   /* counted / responses */
 };
 /* ledger detector baseline_rate learned_responses incident state kind severity raised_ms changed_ms onset_ms responses detractors rate
- * rate_low rate_high. Always in this order. */
+ * rate_low rate_high. Always in this order. `detractors` is called as what was counted is: promoters, negative, positive. */
 void view_alert_fields(struct view_fields *, const struct view_alert *);
 
 /* A touchpoint's name as part of a key: % { } and control bytes percent-encoded ("%7B"). What would be longer than VIEW_NAME_MAX

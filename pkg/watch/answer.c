@@ -148,7 +148,7 @@ bool judge_view(struct watch *w, uint32_t i, struct view_alert *out)
 	const struct judged *j = judged[out->ledger];
 	spike_read(out->kind == ALERT_PROMOTER_RISE && j->rise ? j->rise : &j->spike, &r);
 	out->responses = r.since_onset.n;
-	out->detractors = r.since_onset.k;
+	out->counted = r.since_onset.k;
 	out->rate = r.rate_since_onset;
 	out->rate_low = r.onset_interval.low;
 	out->rate_high = r.onset_interval.high;

@@ -17,6 +17,7 @@ enum {
 	LOOK_S = 60, /* what a step of silence counts at most */
 	PAST_LOOK_S =
 		900, /* and in a log that is read anew: two weeks of ten thousand touchpoints in seconds */
+	UNHEARD_MS = 2 * LOOK_S * 1000, /* since the last look: `silence` was not asked for meanwhile */
 	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
 };
 
@@ -178,8 +179,10 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	struct touch *t = &w->touches[a->touchpoint];
 	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[a->ledger].spike, true);
-	struct spike_arrivals arrivals = {
-		.n = n, .behind = w->behind_s * 1000 >= j->silence.last_ms, .past = w->rebuilding};
+	bool unheard = !w->rebuilding && a->at_ms - j->silence.last_ms > UNHEARD_MS;
+	struct spike_arrivals arrivals = {.n = n,
+					  .behind = unheard || w->behind_s * 1000 >= j->silence.last_ms,
+					  .past = w->rebuilding};
 	struct spike_event event;
 	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
 	j->look_s = a->at_ms / 1000 + (w->rebuilding ? PAST_LOOK_S : LOOK_S);
@@ -199,9 +202,15 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	judge_answer(w, j, a, &f);
 }
 
+/* Who was told of a silence is told of its end, also when nobody asks for silences any more. */
+static bool silence_wanted(const struct watch *w, const struct judged *j)
+{
+	return w->setup.alerts.silence || j->incidents[ALERT_SILENCE].open;
+}
+
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
-	while (w->setup.alerts.silence && j->look_s < log_s) {
+	while (silence_wanted(w, j) && j->look_s < log_s) {
 		struct judge_answer a = {.touchpoint = i,
 					 .ledger = ledger,
 					 .at_ms = j->look_s * 1000,
@@ -209,6 +218,8 @@ void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *
 					 .news = true};
 		judge_silence(w, j, &a, 0);
 	}
+	if (j->look_s < log_s) /* not asked for: what arrived until somebody does is not known to it */
+		j->look_s = log_s;
 }
 
 static void sweep(struct watch *w, int64_t log_s)
@@ -328,7 +339,7 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 		a.kind = ALERT_PROMOTER_RISE;
 		judge_spike(w, j, &a, j->rise, &terms, &now, sum.promoters);
 	}
-	if (w->setup.alerts.silence)
+	if (silence_wanted(w, j))
 		judge_silence(w, j, &a, sum.detractors.n);
 }
 

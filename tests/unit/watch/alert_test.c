@@ -417,6 +417,46 @@ static void a_log_that_is_read_anew_tells_nothing_of_the_past(void **state)
 	release(&want);
 }
 
+/* Steps from..to without asking for silences; what is told of t1 in all. */
+static void without_silence(struct kept *k, unsigned from, unsigned to)
+{
+	struct watch *w = new_watch(START_MS);
+	struct alert_options options = {
+		.enabled = true, .ticket_every_ms = 60LL * 86400000, .page_every_ms = 600LL * 86400000};
+	newest = 0;
+	for (unsigned i = 0; i < RECORDS; i++) {
+		options.silence = i < from || i >= to;
+		watch_alerts_set(w, &options);
+		apply(w, i);
+		to_kafka(w);
+		checkpoint(w, k, i, false);
+	}
+	watch_destroy(w);
+}
+
+static void silences_may_be_asked_for_anew(void **state)
+{
+	struct kept before = {0}, during = {0}, begun = {0}, never = {0};
+	/* What came while nobody asked did come: asked for again, that time is no silence. */
+	without_silence(&before, SILENT_FROM - DAY / 2, SILENT_FROM - DAY / 8);
+	assert_int_equal(count_of(&before, "t1", ALERT_SILENCE, ALERT_RAISED), 1);
+	assert_int_equal(count_of(&before, "t2", ALERT_SILENCE, ALERT_RAISED), 0);
+	assert_true(first_of(&before, ALERT_SILENCE, ALERT_RAISED)->at_ms >= time_of(SILENT_FROM));
+	/* Nobody asks while it is silent. */
+	without_silence(&during, SILENT_FROM, SILENT_TO);
+	assert_null(first_of(&during, ALERT_SILENCE, ALERT_RAISED));
+	/* Who was told that it began is told that it is over. */
+	never_stopped(&never);
+	int64_t raised_ms = first_of(&never, ALERT_SILENCE, ALERT_RAISED)->at_ms;
+	without_silence(&begun, (unsigned)((raised_ms - START_MS) / (STEP_S * 1000)) + 2, RECORDS);
+	assert_int_equal(count_of(&begun, "t1", ALERT_SILENCE, ALERT_RAISED), 1);
+	assert_int_equal(count_of(&begun, "t1", ALERT_SILENCE, ALERT_RESOLVED), 1);
+	release(&before);
+	release(&during);
+	release(&begun);
+	release(&never);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_watch_that_is_killed_tells_the_same),
 		cmocka_unit_test(nothing_is_saved_before_kafka_has_the_event),
 		cmocka_unit_test(a_log_that_is_read_anew_tells_nothing_of_the_past),
+		cmocka_unit_test(silences_may_be_asked_for_anew),
 	};
 	return cmocka_run_group_tests_name("watch/alert", tests, write_log, free_log);
 }
