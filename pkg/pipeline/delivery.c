@@ -49,7 +49,7 @@ struct delivery {
 	pthread_mutex_t
 		lock; /* of the pointer `sinks`, since they are woken from other threads, and of `fresh` */
 	bool has_fresh;
-	struct desk_options fresh; /* settings that were read again */
+	struct desk_options options, fresh; /* fresh: settings that were read again */
 	struct alert_options alerts, fresh_alerts;
 	struct http_secret secret;
 	char after[STORE_STREAM_ID_BYTES];
@@ -125,6 +125,7 @@ struct delivery *delivery_create(struct pipeline *p, struct err *err)
 	d->shard = metrics_shard(p->metrics);
 	d->last = &d->first;
 	d->alerts = p->setup.watch.alerts;
+	d->options = p->setup.delivery;
 	pthread_mutex_init(&d->lock, NULL);
 	if (!http_secret_read(&d->secret, p->setup.http.token_file, err)) {
 		delivery_destroy(d);
@@ -229,7 +230,7 @@ static bool begin(struct delivery *d, int64_t now_ms)
 		option_pool_release(&found.pool);
 		return false;
 	}
-	d->desk = desk_create(&d->pipeline->setup.delivery, d->pipeline->setup.watch.zone);
+	d->desk = desk_create(&d->options, d->pipeline->setup.watch.zone);
 	for (unsigned i = 0; i < found.count; i++)
 		restore_one(d, &found.events[i], now_ms);
 	log_info("alerts are delivered from here: %u sinks, %u incidents that are open or were within a day",
@@ -272,7 +273,7 @@ static void read_stream(struct delivery *d, int64_t now_ms)
 static void take_ack(void *context, const struct store_ack *ack)
 {
 	struct delivery *d = context;
-	desk_ack(d->desk, ack->incident, pipeline_now(d->pipeline));
+	desk_ack(d->desk, ack->incident, ack->at_ms, pipeline_now(d->pipeline));
 }
 
 static void take_mute(void *context, const struct store_mute *mute)
@@ -286,7 +287,10 @@ static void hear_people(struct delivery *d, int64_t now_ms)
 	if (now_ms - d->people_ms < PEOPLE_MS)
 		return;
 	d->people_ms = now_ms;
-	if (!store_acks(d->store, take_ack, d) || !store_mutes(d->store, take_mute, d))
+	desk_mutes_begin(d->desk);
+	if (store_acks(d->store, take_ack, d) && store_mutes(d->store, take_mute, d))
+		desk_mutes_end(d->desk, now_ms);
+	else
 		log_debug("what was acknowledged and muted can't be read: %s", store_error(d->store));
 }
 
@@ -316,6 +320,11 @@ static void keep_made(struct delivery *d, const struct desk_message *m, struct s
 			 store_error(d->store));
 }
 
+static uint32_t all_sinks(const struct delivery *d)
+{
+	return (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+}
+
 /* The desk's texts are gone at its next call: the event is kept as its JSON read back. */
 static void send_out(struct delivery *d, const struct desk_message *m)
 {
@@ -340,7 +349,9 @@ static void send_out(struct delivery *d, const struct desk_message *m)
 		return;
 	}
 	o->what = what_of(m->what);
-	o->to = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+	/* Who does not want it is done with it now, and never says so. */
+	o->to = sinks_want(d->sinks, &(struct sink_message){.event = o->event, .what = o->what});
+	o->done = ~o->to & all_sinks(d);
 	(void)desk_sent(d->desk, m->event.incident, &o->sent);
 	*d->last = o;
 	d->last = &o->next;
@@ -373,7 +384,7 @@ static bool follows_another(const struct delivery *d, const struct outgoing *o)
 /* What all sinks are done with is written down, in order per incident. */
 static void settle(struct delivery *d)
 {
-	uint32_t all = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+	uint32_t all = all_sinks(d);
 	for (struct outgoing **at = &d->first; *at != NULL;) {
 		struct outgoing *o = *at;
 		char text[120];
@@ -398,7 +409,8 @@ static void take_settings(struct delivery *d, int64_t now_ms)
 {
 	pthread_mutex_lock(&d->lock);
 	if (d->has_fresh) {
-		desk_set_options(d->desk, &d->fresh, now_ms);
+		d->options = d->fresh; /* whoever takes over again later begins with them */
+		desk_set_options(d->desk, &d->options, now_ms);
 		d->alerts = d->fresh_alerts;
 	}
 	d->has_fresh = false;
