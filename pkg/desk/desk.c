@@ -70,7 +70,7 @@ static void take_options(struct desk *d, const struct desk_options *options)
 	d->fixed_count = options->mute.count;
 	d->fixed = must_array(d->fixed_count ? d->fixed_count : 1, sizeof *d->fixed);
 	for (size_t i = 0; i < d->fixed_count; i++)
-		d->fixed[i] = (struct mute){pattern_copy(str_of(options->mute.at[i])), DESK_NEVER};
+		d->fixed[i] = (struct mute){pattern_copy(str_of(options->mute.at[i])), DESK_NEVER, true};
 	d->options.quiet_hours = NULL;
 	d->options.mute = (struct option_list){NULL, 0};
 }
@@ -105,25 +105,53 @@ void desk_set_options(struct desk *d, const struct desk_options *options, int64_
 
 /* ---- what people say ---- */
 
-void desk_mute(struct desk *d, struct str pattern, int64_t until_ms, int64_t now_ms)
+/* Leaves out those that are over, and that of this pattern. */
+static void drop_mutes(struct desk *d, struct str pattern, bool unmentioned, int64_t now_ms)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < d->mutes_count; i++) {
-		if (d->mutes[i].until_ms <= now_ms || str_is(pattern, d->mutes[i].pattern))
-			free(d->mutes[i].pattern);
+		const struct mute *mute = &d->mutes[i];
+		if (mute->until_ms <= now_ms || str_is(pattern, mute->pattern) ||
+		    (unmentioned && !mute->mentioned))
+			free(mute->pattern);
 		else
-			d->mutes[kept++] = d->mutes[i];
+			d->mutes[kept++] = *mute;
 	}
 	d->mutes_count = kept;
+}
+
+void desk_mute(struct desk *d, struct str pattern, int64_t until_ms, int64_t now_ms)
+{
+	for (size_t i = 0; i < d->mutes_count; i++)
+		if (until_ms > now_ms && d->mutes[i].until_ms == until_ms &&
+		    str_is(pattern, d->mutes[i].pattern)) {
+			d->mutes[i].mentioned = true;
+			return; /* known: nobody needs to be judged anew */
+		}
+	drop_mutes(d, pattern, false, now_ms);
 	if (until_ms > now_ms) {
-		struct mute *more = must_array(kept + 1, sizeof *more);
-		if (kept)
-			memcpy(more, d->mutes, kept * sizeof *more);
+		struct mute *more = must_array(d->mutes_count + 1, sizeof *more);
+		if (d->mutes_count)
+			memcpy(more, d->mutes, d->mutes_count * sizeof *more);
 		free(d->mutes);
 		d->mutes = more;
-		d->mutes[d->mutes_count++] = (struct mute){pattern_copy(pattern), until_ms};
+		d->mutes[d->mutes_count++] = (struct mute){pattern_copy(pattern), until_ms, true};
 	}
 	wake_all(d, now_ms); /* also those whose parent was or is muted */
+}
+
+void desk_mutes_begin(struct desk *d)
+{
+	for (size_t i = 0; i < d->mutes_count; i++)
+		d->mutes[i].mentioned = false;
+}
+
+void desk_mutes_end(struct desk *d, int64_t now_ms)
+{
+	size_t before = d->mutes_count;
+	drop_mutes(d, STR(""), true, now_ms);
+	if (d->mutes_count < before)
+		wake_all(d, now_ms);
 }
 
 void desk_source(struct desk *d, struct str source, uint64_t active_touchpoints)

@@ -66,9 +66,14 @@ void desk_set_options(struct desk *, const struct desk_options *, int64_t now_ms
 
 /* All of an event is copied. One whose number is not above the incident's newest is a repetition and changes nothing. */
 void desk_event(struct desk *, const struct alert_event *, int64_t now_ms);
-void desk_ack(struct desk *, uint64_t incident, int64_t now_ms);   /* unknown, closed or acknowledged already: nothing happens */
+/* at_ms: when it was said; what was said once is heard once, though it be handed in again and again. Unknown, closed or
+ * acknowledged already: nothing happens. */
+void desk_ack(struct desk *, uint64_t incident, int64_t at_ms, int64_t now_ms);
 /* A name, or its begin and a *; nothing goes out of these touchpoints until then. A time that is past ends the mute. */
 void desk_mute(struct desk *, struct str pattern, int64_t until_ms, int64_t now_ms);   /* replaces one of this pattern */
+/* Around all mutes that there are: those not mentioned in between were taken back. */
+void desk_mutes_begin(struct desk *);
+void desk_mutes_end(struct desk *, int64_t now_ms);
 void desk_source(struct desk *, struct str source, uint64_t active_touchpoints);   /* known better; never said: never suspected */
 
 /* What went out of an incident: to be kept with it by who delivers, and given back after a restart. */

@@ -20,6 +20,7 @@ struct entry {
 	int64_t recount_ms;                    /* of the desk's own, given back: when to count its members anew */
 	uint64_t collected_by;                 /* incident; 0: not collected */
 	uint64_t members_told, members_most;   /* of the desk's own: as of its newest event; most at once */
+	int64_t ack_ms;                        /* when the acknowledgement heard last was given; 0: none */
 	bool open, acked, made;                /* made: of the desk's own making */
 	bool restored;                         /* and not judged since */
 	enum alert_severity acked_severity;
@@ -41,6 +42,7 @@ struct line {
 struct mute {
 	char *pattern;
 	int64_t until_ms;
+	bool mentioned;
 };
 
 struct source {

@@ -91,11 +91,12 @@ void desk_event(struct desk *d, const struct alert_event *event, int64_t now_ms)
 		suspect_look(d, line_of(d, event->incident), now_ms);
 }
 
-void desk_ack(struct desk *d, uint64_t incident, int64_t now_ms)
+void desk_ack(struct desk *d, uint64_t incident, int64_t at_ms, int64_t now_ms)
 {
 	struct line *line = line_of(d, incident);
-	if (line == NULL || !line->entry->open || line->entry->acked)
+	if (line == NULL || !line->entry->open || line->entry->acked || line->entry->ack_ms == at_ms)
 		return;
+	line->entry->ack_ms = at_ms;
 	line->entry->acked = true;
 	line->entry->acked_severity = line->entry->event.severity;
 	wake(line, now_ms);
@@ -134,7 +135,9 @@ void desk_restore(struct desk *d, const struct alert_event *event, const struct 
 	e->restored = true;
 	if (sent) {
 		e->sent = *sent;
-		e->acked = sent->acked && e->open;
+		if (event->type == ALERT_REOPENED && event->number > sent->number)
+			e->sent.acked = false; /* nobody was told that yet */
+		e->acked = e->sent.acked && e->open;
 		e->acked_severity = sent->severity;
 		line->told_ms = sent->triggered ? sent->at_ms : INT64_MIN;
 	}

@@ -186,6 +186,11 @@ static void keep_made(struct delivery *d, const struct desk_message *m, struct s
 			 store_error(d->store));
 }
 
+static uint32_t all_sinks(const struct delivery *d)
+{
+	return (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+}
+
 /* The desk's texts are gone at its next call: the event is kept as its JSON read back. */
 static void send_out(struct delivery *d, const struct desk_message *m)
 {
@@ -210,7 +215,9 @@ static void send_out(struct delivery *d, const struct desk_message *m)
 		return;
 	}
 	o->what = what_of(m->what);
-	o->to = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+	/* Who does not want it is done with it now, and never says so. */
+	o->to = sinks_want(d->sinks, &(struct sink_message){.event = o->event, .what = o->what});
+	o->done = ~o->to & all_sinks(d);
 	(void)desk_sent(d->desk, m->event.incident, &o->sent);
 	memcpy(o->before, d->before, sizeof o->before);
 	*d->last = o;
@@ -251,7 +258,7 @@ static bool follows_another(const struct delivery *d, const struct outgoing *o)
 /* What all sinks are done with is written down, in order per incident. */
 static void settle(struct delivery *d)
 {
-	uint32_t all = (uint32_t)((UINT64_C(1) << sinks_count(d->sinks)) - 1);
+	uint32_t all = all_sinks(d);
 	for (struct outgoing **at = &d->first; *at != NULL;) {
 		struct outgoing *o = *at;
 		if (o->done != all || follows_another(d, o)) {

@@ -121,7 +121,7 @@ static bool read_on(struct delivery *d, const char *told, int64_t now_ms)
 static void take_ack(void *context, const struct store_ack *ack)
 {
 	struct delivery *d = context;
-	desk_ack(d->desk, ack->incident, pipeline_now(d->pipeline));
+	desk_ack(d->desk, ack->incident, ack->at_ms, pipeline_now(d->pipeline));
 }
 
 static void take_mute(void *context, const struct store_mute *mute)
@@ -135,7 +135,10 @@ static void hear_people(struct delivery *d, int64_t now_ms)
 	if (now_ms - d->people_ms < PEOPLE_MS)
 		return;
 	d->people_ms = now_ms;
-	if (!store_acks(d->store, take_ack, d) || !store_mutes(d->store, take_mute, d))
+	desk_mutes_begin(d->desk);
+	if (store_acks(d->store, take_ack, d) && store_mutes(d->store, take_mute, d))
+		desk_mutes_end(d->desk, now_ms);
+	else
 		log_debug("what was acknowledged and muted can't be read: %s", store_error(d->store));
 }
 

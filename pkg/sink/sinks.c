@@ -135,6 +135,15 @@ static bool wants(const struct sink *sink, const struct sink_message *message)
 	return event->test || (event->severity >= sink->severity && (sink->kinds & 1u << event->kind));
 }
 
+uint32_t sinks_want(const struct sinks *set, const struct sink_message *message)
+{
+	uint32_t wanted = 0;
+	for (unsigned i = 0; i < set->count; i++)
+		if (wants(&set->sinks[i], message))
+			wanted |= 1u << i;
+	return wanted;
+}
+
 /* False: no room. */
 static bool offer_one(struct sink *sink, const struct sink_message *message, struct copy **copy)
 {

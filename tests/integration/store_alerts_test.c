@@ -224,7 +224,10 @@ static void incidents_are_open_or_closed_and_old_ones_leave(void **state)
 	assert_string_equal(incidents(false).text, "fedcba9876543210 open {\"n\":1};");
 	assert_int_equal(incidents(true).count, 2);
 	assert_non_null(strstr(incidents(true).text, "a1 closed {\"n\":2};"));
-	tell(LOG_MS + 1, a + 3, 1, &token); /* reopened */
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_ALREADY);
+	tell(LOG_MS + 1, a + 3, 1, &token); /* reopened, which ends the acknowledgement */
+	assert_int_equal(command("HLEN corridor:acks:{corridor:alerts}"), 0);
 	assert_non_null(strstr(incidents(false).text, "a1 open {\"n\":3};"));
 	a[0] = event("shop", 4, 0xa1, false);
 	tell(LOG_MS + 2, a, 1, &token);

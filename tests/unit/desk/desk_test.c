@@ -49,12 +49,12 @@ static void an_acknowledged_one_is_quiet_until_it_gets_worse(void **state)
 {
 	struct desk_options o = plain_options();
 	struct desk *d = desk_create(&o, NULL);
-	desk_ack(d, 1, NOON); /* unknown */
+	desk_ack(d, 1, NOON, NOON); /* unknown */
 	put(d, event_of(1, ALERT_RAISED, "a", NOON), NOON);
 	assert_string_equal(sent(d, NOON), "trigger a");
-	desk_ack(d, 1, NOON);
+	desk_ack(d, 1, NOON, NOON);
 	assert_string_equal(sent(d, NOON), "acknowledge a");
-	desk_ack(d, 1, NOON);
+	desk_ack(d, 1, NOON, NOON);
 	put(d, event_of(1, ALERT_UPDATED, "a", NOON + 1), NOON + 1);
 	assert_string_equal(sent(d, NOON + 1), "");
 	put(d, page_of(event_of(1, ALERT_UPDATED, "a", NOON + 2)), NOON + 2);
@@ -65,13 +65,17 @@ static void an_acknowledged_one_is_quiet_until_it_gets_worse(void **state)
 	assert_string_equal(sent(d, NOON + 4), "resolve a");
 	put(d, event_of(1, ALERT_REOPENED, "a", NOON + 5), NOON + 5); /* somebody thought that it was done */
 	assert_string_equal(sent(d, NOON + 5), "update a");
+	desk_ack(d, 1, NOON, NOON + 6); /* the store hands it in every other second: it was of what is over */
 	put(d, event_of(1, ALERT_UPDATED, "a", NOON + 6), NOON + 6);
 	assert_string_equal(sent(d, NOON + 6), "update a");
+	desk_ack(d, 1, NOON + 7, NOON + 7);
+	assert_string_equal(sent(d, NOON + 7), "acknowledge a");
 	/* seen before it went out: nobody needs to be told, until it is worse than what they saw */
 	put(d, child_of(event_of(2, ALERT_RAISED, "b", NOON), "x"), NOON);
-	desk_ack(d, 2, NOON);
+	desk_ack(d, 2, NOON, NOON);
 	assert_string_equal(sent(d, NOON + MINUTE_MS), "");
 	put(d, page_of(event_of(2, ALERT_UPDATED, "b", NOON)), NOON + MINUTE_MS);
+	desk_ack(d, 2, NOON, NOON + MINUTE_MS);
 	assert_string_equal(sent(d, NOON + MINUTE_MS), "trigger b");
 	desk_destroy(d);
 }
@@ -135,6 +139,21 @@ static void what_is_open_at_a_mutes_end_is_told(void **state)
 	assert_string_equal(sent(d, NOON + HOUR_MS), "");
 	desk_mute(d, STR("b"), 0, NOON + 2 * HOUR_MS);
 	assert_string_equal(sent(d, NOON + 2 * HOUR_MS), "trigger b");
+	/* taken back: it is not among all that there are any more; a known one makes no work */
+	desk_mute(d, STR("x"), NOON + 9 * HOUR_MS, NOON + 2 * HOUR_MS);
+	desk_mute(d, STR("d"), NOON + 9 * HOUR_MS, NOON + 2 * HOUR_MS);
+	put(d, event_of(15, ALERT_RAISED, "x", NOON + 2 * HOUR_MS), NOON + 2 * HOUR_MS);
+	put(d, event_of(16, ALERT_RAISED, "d", NOON + 2 * HOUR_MS), NOON + 2 * HOUR_MS);
+	assert_string_equal(sent(d, NOON + 2 * HOUR_MS), "");
+	desk_mutes_begin(d);
+	desk_mute(d, STR("d"), NOON + 9 * HOUR_MS, NOON + 2 * HOUR_MS);
+	assert_true(desk_next_ms(d) > NOON + 2 * HOUR_MS);
+	desk_mutes_end(d, NOON + 2 * HOUR_MS);
+	assert_string_equal(sent(d, NOON + 2 * HOUR_MS), "trigger x");
+	put(d, event_of(16, ALERT_RESOLVED, "d", NOON + 2 * HOUR_MS), NOON + 2 * HOUR_MS);
+	desk_mutes_begin(d);
+	desk_mutes_end(d, NOON + 2 * HOUR_MS);
+	assert_string_equal(sent(d, NOON + 2 * HOUR_MS), "");
 	const char *all = "*";
 	o.mute = (struct option_list){&all, 1};
 	desk_set_options(d, &o, NOON + 3 * HOUR_MS);
@@ -254,7 +273,7 @@ static void held_ones_are_judged_again(void **state)
 	o.quiet_severity = ALERT_PAGE;
 	desk_set_options(d, &o, night + DAY_MS);
 	put(d, page_of(event_of(5, ALERT_RAISED, "late", night + DAY_MS)), night + DAY_MS);
-	desk_ack(d, 2, night + DAY_MS);
+	desk_ack(d, 2, night + DAY_MS, night + DAY_MS);
 	assert_string_equal(sent(d, night + DAY_MS), "acknowledge open");
 	assert_string_equal(sent(d, morning + DAY_MS), "trigger late");
 	desk_destroy(d);

@@ -257,7 +257,7 @@ static void acknowledge(unsigned place)
 	struct truth *t = w.current[place] < 0 ? NULL : &w.all[w.current[place]];
 	if (t == NULL)
 		return;
-	desk_ack(w.desk, t->event.incident, w.now_ms);
+	desk_ack(w.desk, t->event.incident, w.now_ms, w.now_ms);
 	if (t->open && !t->acked) {
 		t->acked = true;
 		t->acked_severity = t->event.severity;

@@ -285,9 +285,11 @@ static void test_what_is_wanted(void **state)
 	options[0].severity = ALERT_PAGE;
 	struct sinks *sinks = create(options, 2, (struct sinks_options){0});
 	struct sink_message message = sample_message(1, SINK_TRIGGER, 1);
+	assert_int_equal(sinks_want(sinks, &message), 2);
 	assert_int_equal(sinks_offer(sinks, &message, SINKS_ALL), 0); /* a ticket: the second only */
 	message.position = 2;
 	message.event.kind = ALERT_PROMOTER_RISE;
+	assert_int_equal(sinks_want(sinks, &message), 0);
 	assert_int_equal(sinks_offer(sinks, &message, SINKS_ALL), 0); /* in nobody's list */
 	message.position = 3;
 	message.what = SINK_SKIP;
