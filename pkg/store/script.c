@@ -57,6 +57,8 @@ static const char health[] = "local was = redis.call('DEL', KEYS[1])\n"
  * alert; names that leave; names and bytes; per alert six values. Returns the outcome and the token found. A
  * write whose reply we never saw counts as expected: it has the same number as the one that repeats it.
  *
+ * One that is reopened is acknowledged no more: who said so saw the time before.
+ *
  * The numbers of touchpoints that are gone leave by and by: some at random are looked at with each event,
  * which needs no second key to find old ones by.
  */
@@ -86,8 +88,8 @@ static const char checkpoint[] =
 	"'number', ARGV[i + 2], 'incident', incident, 'touchpoint', touchpoint, 'alert', ARGV[i + 5])\n"
 	"    redis.call('HSET', numbers, field, ARGV[i + 2] .. ' ' .. ARGV[3])\n"
 	"    redis.call('HSET', incidents, incident, ARGV[i + 5])\n"
-	"    if ARGV[i + 4] == '1' then redis.call('ZREM', closed, incident)\n"
-	"    else redis.call('ZADD', closed, log, incident) end\n"
+	"    if ARGV[i + 4] ~= '1' then redis.call('ZADD', closed, log, incident)\n"
+	"    elseif redis.call('ZREM', closed, incident) == 1 then redis.call('HDEL', KEYS[5], incident) end\n"
 	"  end\n"
 	"end\n"
 	"if alerts <= #ARGV then\n"
