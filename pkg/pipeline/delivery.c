@@ -346,6 +346,15 @@ static void send_out(struct delivery *d, const struct desk_message *m)
 	d->last = &o->next;
 }
 
+/* Sinks that have no use for a message never say that they are done with it. */
+static uint32_t unwanted(const struct delivery *d, const struct sink_message *m)
+{
+	uint32_t sinks = 0;
+	for (unsigned s = 0; s < sinks_count(d->sinks); s++)
+		sinks |= (uint32_t)!sinks_wants(d->sinks, s, m) << s;
+	return sinks;
+}
+
 /* In order: a sink that had no room for one gets nothing behind it. */
 static void offer_all(struct delivery *d)
 {
@@ -359,6 +368,7 @@ static void offer_all(struct delivery *d)
 		uint32_t refused = sinks_offer(d->sinks, &m, to);
 		o->to &= refused | full;
 		full |= refused;
+		o->done |= unwanted(d, &m);
 	}
 }
 

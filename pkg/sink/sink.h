@@ -111,6 +111,8 @@ enum sink_type sinks_type(const struct sinks *, unsigned sink);
  * that a sink already knows is ignored, so whoever is not sure offers again. A sink that does not want the event
  * (kind, severity; a test is wanted by all) is done with it at once. */
 NODISCARD uint32_t sinks_offer(struct sinks *, const struct sink_message *, uint32_t to);
+/* False: not for this sink, so no callback will tell of its end. */
+bool sinks_wants(const struct sinks *, unsigned sink, const struct sink_message *);
 /* Sends what is due, waits at most timeout_ms for answers, calls back. now_ms is epoch time as the receivers see it. */
 void sinks_step(struct sinks *, int64_t now_ms, int64_t timeout_ms);
 void sinks_wake(struct sinks *);             /* from any thread: the running or next step returns soon */

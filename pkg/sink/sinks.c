@@ -161,6 +161,12 @@ static bool offer_one(struct sink *sink, const struct sink_message *message, str
 	return true;
 }
 
+bool sinks_wants(const struct sinks *set, unsigned sink, const struct sink_message *message)
+{
+	must(sink < set->count);
+	return wants(&set->sinks[sink], message);
+}
+
 uint32_t sinks_offer(struct sinks *set, const struct sink_message *message, uint32_t to)
 {
 	struct copy *copy = NULL;

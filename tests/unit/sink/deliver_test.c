@@ -286,6 +286,8 @@ static void test_what_is_wanted(void **state)
 	struct sinks *sinks = create(options, 2, (struct sinks_options){0});
 	struct sink_message message = sample_message(1, SINK_TRIGGER, 1);
 	assert_int_equal(sinks_offer(sinks, &message, SINKS_ALL), 0); /* a ticket: the second only */
+	assert_false(sinks_wants(sinks, 0, &message));
+	assert_true(sinks_wants(sinks, 1, &message));
 	message.position = 2;
 	message.event.kind = ALERT_PROMOTER_RISE;
 	assert_int_equal(sinks_offer(sinks, &message, SINKS_ALL), 0); /* in nobody's list */
