@@ -57,6 +57,8 @@ static const char health[] = "local was = redis.call('DEL', KEYS[1])\n"
  * alert; names that leave; names and bytes; per alert six values. Returns the outcome and the token found. A
  * write whose reply we never saw counts as expected: it has the same number as the one that repeats it.
  *
+ * One that is reopened is acknowledged no more: who said so saw the time before.
+ *
  * The numbers of touchpoints that are gone leave by and by: some at random are looked at with each event,
  * which needs no second key to find old ones by.
  */

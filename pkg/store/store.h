@@ -256,7 +256,7 @@ struct store_mute {
 enum store_said {
 	STORE_SAID_FAILED,    /* Redis is away */
 	STORE_SAID_UNKNOWN,   /* there is no such incident (any more), no such mute */
-	STORE_SAID_ALREADY,   /* was acknowledged before: the first one stands */
+	STORE_SAID_ALREADY,   /* was acknowledged before: the first one stands, until the incident is reopened */
 	STORE_SAID_DONE,
 };
 enum store_said store_ack(struct store *, const struct store_ack *);

@@ -394,6 +394,25 @@ static void the_first_acknowledgement_and_the_last_verdict_stand(void **state)
 	assert_string_equal(acks.text, "b2 1700000000002 bad ?? name;");
 }
 
+static void reopening_ends_an_acknowledgement(void **state)
+{
+	struct store_token token = {.text = ""};
+	struct store_alert a[4] = {event("shop", 1, 0xa1, true), event("shop", 2, 0xa1, true),
+				   event("shop", 3, 0xa1, false), event("shop", 4, 0xa1, true)};
+	struct store_ack ack = {0xa1, LOG_MS, STR("me")};
+	tell(LOG_MS, a, 1, &token);
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
+	tell(LOG_MS + 1, a + 1, 2, &token);
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_ALREADY); /* an update, the end: it stands */
+	tell(LOG_MS + 2, a + 3, 1, &token);
+	struct seen acks = {.used = 0};
+	assert_true(store_acks(store, see_ack, &acks));
+	assert_int_equal(acks.used, 0);
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_DONE);
+	tell(LOG_MS + 3, a, 4, &token); /* handed in again: nothing happens */
+	assert_int_equal(store_ack(store, &ack), STORE_SAID_ALREADY);
+}
+
 static void mutes_end(void **state)
 {
 	struct store_mute a = {STR("shop"), LOG_MS + 3600000, STR("me")},
@@ -519,6 +538,7 @@ int main(void)
 		TEST(a_cursor_never_goes_back),
 		TEST(a_sink_remembers),
 		TEST(the_first_acknowledgement_and_the_last_verdict_stand),
+		TEST(reopening_ends_an_acknowledgement),
 		TEST(mutes_end),
 		TEST(the_alert_hash_is_published_with_the_rest),
 		TEST(registry_and_active_touchpoints),
