@@ -36,6 +36,7 @@ style|clang-format|cmd:clang-format|formatting
 style|clang-tidy|cmd:clang-tidy|lint
 kafka|default-jre-headless|cmd:java|Apache Kafka for the tests
 kafka|maven|cmd:mvn|fetches Apache Kafka
+kafka|kcat|cmd:kcat|reads topics as others do
 bench|python3|cmd:python3|table of the results
 bench|g++|cmd:c++|simdjson, a rival
 bench|libsimdjson-dev|pc:simdjson|a rival of the decoder
