@@ -288,6 +288,9 @@ static const char *read_in_order(struct feedback_decoder *d, const char *open, s
 		const char *const from = last + 1;
 		uint32_t target;
 		if (likely(met != NULL)) {
+			if (unlikely(*from == '{' &&
+				     from != open)) /* what some message began with, in the middle */
+				return fail(d, FEEDBACK_NOT_JSON);
 			target = met->target;
 			p = last + (met->len + 1ul);
 			text = last + (met->len + 2ul);

@@ -530,6 +530,31 @@ static void strings_live_until_reset(void **state)
 	feedback_destroy(decoder);
 }
 
+/* What some message began with is remembered, brace and all: it is no member anywhere else. */
+static void no_object_begins_in_the_middle(void **state)
+{
+	static const char *const rows[] = {
+		"{\"id\":\"b1\",\"score\":3{\"score\":3,\"time\":1795639900}",
+		"{\"score\":3{\"id\":\"b1\",\"time\":1795639900}",
+		"{\"id\":\"b1\",\"time\":1795639900{}",
+		"{\"score\":3,\"dims\":{\"a\":\"1\"{\"b\":\"2\"},\"id\":\"b1\",\"time\":1795639900}",
+	};
+	static const char *const taught[] = {
+		"{\"id\":\"a1\",\"score\":3,\"time\":1795639900,\"dims\":{\"b\":\"2\"}}",
+		"{\"score\":3,\"id\":\"a2\",\"time\":1795639900,\"dims\":{\"a\":\"1\"}}",
+		"{}",
+	};
+	struct err err = {0};
+	struct feedback got;
+	struct feedback_decoder *d = feedback_create(&(struct feedback_mapping){0}, &err);
+	for (unsigned i = 0; i < 300; i++) {
+		(void)feedback_decode(d, str_of(taught[i % 3]), &got);
+		assert_int_equal(feedback_decode(d, str_of(rows[i % 4]), &got), FEEDBACK_NOT_JSON);
+		feedback_reset(d);
+	}
+	feedback_destroy(d);
+}
+
 static void reasons_have_stable_codes(void **state)
 {
 	static const char *const codes[FEEDBACK_REASONS] = {
@@ -561,6 +586,7 @@ int main(void)
 		cmocka_unit_test(strings_of_any_length_are_read_whole),
 		cmocka_unit_test(members_may_come_and_go),
 		cmocka_unit_test(strings_live_until_reset),
+		cmocka_unit_test(no_object_begins_in_the_middle),
 		cmocka_unit_test(reasons_have_stable_codes),
 	};
 	return cmocka_run_group_tests_name("feedback/decode", tests, NULL, NULL);
