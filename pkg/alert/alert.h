@@ -57,8 +57,9 @@ NODISCARD bool alert_check_link(struct str, struct err *);
 /* The finished URL, NUL-terminated; 0: max is too small. */
 size_t alert_link(char *out, size_t max, struct str link, struct str touchpoint, enum ledger);
 
-/* The detector's budget in days: at most one false alert per touchpoint and ledger in so many. Shared budgets are split evenly
- * over the `known` detectors (parents not among them); once there are parents, a fifth is kept for theirs and split likewise.
+/* The detector's budget in days: at most one false alert per touchpoint, ledger and kind in so many. Shared budgets are split evenly
+ * over the `known` ledgers of touchpoints (parents not among them) and the kinds that are asked for, each of which has a detector;
+ * once there are parents, a fifth is kept for theirs and split likewise.
  * Even is optimal when cost goes with affected responses. No budget at all (0 a week) is INFINITY: never. What is evidence enough
  * for a page is enough for a ticket: ticket_days <= page_days. */
 struct alert_budget {

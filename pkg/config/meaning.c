@@ -60,8 +60,8 @@ static void print_budget(FILE *out, const char *what, double per_week, int64_t e
 			each);
 	else
 		fprintf(out,
-			"  %-8s at most %g false %s%s a week in all: once in %s for each touchpoint and "
-			"ledger\n",
+			"  %-8s at most %g false %s%s a week in all: once in %s for each touchpoint, "
+			"ledger and kind\n",
 			what, per_week, what, per_week == 1 ? "" : "s", each);
 }
 

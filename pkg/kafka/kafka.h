@@ -259,6 +259,7 @@ struct kafka_delivery {
 	bool ok;                  /* written (in a transaction: still to be committed) */
 	int32_t partition;
 	int64_t offset;           /* -1 if not ok */
+	const char *why;          /* not ok: for a person; a missing right by name */
 };
 
 /* Runs inside send, flush, commit, abort and close, on their thread. */

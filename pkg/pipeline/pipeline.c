@@ -139,6 +139,9 @@ static void ready(void *context, struct http_reasons *reasons)
 		struct err denied = {0};
 		if (watcher_denied(p->watcher, &denied))
 			http_not_ready(reasons, "watch: %s", denied.text);
+		struct err untold = {0};
+		if (watcher_untold(p->watcher, &untold))
+			http_not_ready(reasons, "%s", untold.text);
 		if (!watcher_caught_up(p->watcher))
 			http_not_ready(reasons, "the watch reads its log up to the present");
 	}

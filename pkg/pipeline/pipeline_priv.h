@@ -248,6 +248,8 @@ struct watcher {
 	bool redis_failed;                /* noticed since partitions were revoked */
 	pthread_mutex_t lock;             /* of closing and denied */
 	struct err denied;                /* the right that is missing just now */
+	struct err untold;                /* why events of incidents do not get to Kafka just now; under lock */
+	int64_t untold_said_ns;
 	atomic_bool drain, caught_up, has_fresh;
 	struct alert_options fresh;       /* settings that were read again; under lock */
 	int64_t last_second_ns;
@@ -261,6 +263,7 @@ void watcher_drain(struct watcher *);   /* asks it to read to the end, write out
 void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
+bool watcher_untold(struct watcher *, struct err *);   /* alerts don't get to Kafka just now; from any thread */
 void watcher_set(struct watcher *, const struct alert_options *);   /* any thread: settings that were read again */
 bool watcher_denied(struct watcher *, struct err *);   /* a right is missing just now; from any thread */
 

@@ -12,6 +12,7 @@
 
 #define TAG_BITS 40 /* a partition's events in one process */
 #define RETRY_NS 1000000000LL
+#define SAY_NS	 60000000000LL
 
 enum { KNOWN_BATCH = 500, KNOWN_MS = 30000 };
 
@@ -20,11 +21,35 @@ static uint64_t tag_of(const struct watch_part *part, uint64_t tag)
 	return (uint64_t)(part->partition + 1) << TAG_BITS | tag;
 }
 
+/* Said once a minute, and in /readyz as long as it lasts. */
+static void note(struct watcher *w, const char *why)
+{
+	int64_t now_ns = os_monotonic_ns();
+	pthread_mutex_lock(&w->lock);
+	w->untold = (struct err){0};
+	if (why)
+		err_set(&w->untold, "events of incidents do not get to Kafka, nobody hears of them: %s", why);
+	pthread_mutex_unlock(&w->lock);
+	if (why && (w->untold_said_ns == 0 || now_ns - w->untold_said_ns > SAY_NS)) {
+		w->untold_said_ns = now_ns;
+		log_error("%s; they are tried again", w->untold.text);
+	}
+}
+
+bool watcher_untold(struct watcher *w, struct err *err)
+{
+	pthread_mutex_lock(&w->lock);
+	*err = w->untold;
+	pthread_mutex_unlock(&w->lock);
+	return err->set;
+}
+
 void watcher_told(void *context, const struct kafka_delivery *d)
 {
 	struct watcher *w = context;
 	struct watch_part *part = watcher_part(w, (int32_t)(d->tag >> TAG_BITS) - 1);
 	w->telling--;
+	note(w, d->ok ? NULL : d->why);
 	if (part == NULL) /* another instance derives it again */
 		return;
 	watch_alert_written(part->watch, d->tag & ((UINT64_C(1) << TAG_BITS) - 1), d->ok);
@@ -60,8 +85,7 @@ static bool tell_one(struct watcher *w, struct watch_part *part, const struct wa
 			w->pipeline->setup.told(w->pipeline->setup.told_context, a);
 		return true;
 	}
-	log_error("an alert of %.*s did not get to Kafka, it is tried again: %s", (int)a->touchpoint.len,
-		  a->touchpoint.at, err.text);
+	note(w, err.text);
 	watch_alert_written(part->watch, a->tag, false);
 	part->tell_after_ns = os_monotonic_ns() + RETRY_NS;
 	return false;

@@ -180,9 +180,8 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	struct spike_moment now = moment_of(w, t->zone, a->at_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[a->ledger].spike, true);
 	bool unheard = !w->rebuilding && a->at_ms - j->silence.last_ms > UNHEARD_MS;
-	struct spike_arrivals arrivals = {.n = n,
-					  .behind = unheard || w->behind_s * 1000 >= j->silence.last_ms,
-					  .past = w->rebuilding};
+	struct spike_arrivals arrivals = {
+		.n = n, .behind = unheard || w->behind_s * 1000 >= j->silence.last_ms, .past = w->rebuilding};
 	struct spike_event event;
 	bool happened = spike_silence_step(&j->silence, &terms, &now, arrivals, &event);
 	j->look_s = a->at_ms / 1000 + (w->rebuilding ? PAST_LOOK_S : LOOK_S);

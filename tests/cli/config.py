@@ -105,8 +105,8 @@ class Check(unittest.TestCase):
             return done.stdout.partition("Alerts")[2]
         text = meaning()
         self.assertIn("for 5000 touchpoints with 2 ledgers each", text)
-        self.assertIn("at most 1 false page a week in all: once in 192 years for each touchpoint and ledger", text)   # 70,000 days
-        self.assertIn("at most 7 false tickets a week in all: once in 27 years", text)
+        self.assertIn("at most 1 false page a week in all: once in 383 years for each touchpoint, ledger and kind", text)   # 140,000 days: spikes and silences
+        self.assertIn("at most 7 false tickets a week in all: once in 55 years", text)
         rows = [line.split() for line in text.splitlines() if line.startswith("  1 a second")]
         self.assertEqual(rows[0][:4], ["1", "a", "second", "ticket"])
         self.assertNotIn("parents ", text)
