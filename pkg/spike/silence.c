@@ -47,7 +47,9 @@ static double sum_of(const struct spike_silence *s)
 
 static void add_evidence(struct spike_silence *s, const struct interval *i, double days_most)
 {
-	double days = smaller(i->days, i->x * days_most / CREDIT) / SPIKE_SILENCE_ALTERNATIVES;
+	/* Where nothing was expected no time counts, though the budget be infinite: 0 x INFINITY is no number. */
+	double most = i->x > 0 ? i->x * days_most / CREDIT : 0;
+	double days = smaller(i->days, most) / SPIKE_SILENCE_ALTERNATIVES;
 	for (unsigned j = 0; j < SPIKE_SILENCE_ALTERNATIVES; j++) {
 		double f = spike_exp(((1 - left[j]) * i->x + log_left[j] * i->n) / i->clump);
 		if (left[j] == 0 && i->n > 0)

@@ -185,7 +185,8 @@ void watch_rebuild_known(struct watch *w, const struct alert_event *e)
 					    .raised_ms = e->raised_ms,
 					    .changed_ms = e->at_ms,
 					    .onset_ms = e->figures.onset_ms,
-					    .next_update = 2 * e->figures.responses + 1,
+					    .next_update =
+						    e->figures.responses < 1 ? 2 : 2 * e->figures.responses,
 					    .open = e->type != ALERT_RESOLVED,
 					    .severity = (uint8_t)e->severity};
 	w->incidents += incident->open;
@@ -199,9 +200,9 @@ void watch_rebuild_end(struct watch *w)
 	for (uint32_t i = 0; i < names_count(w->names); i++)
 		for (unsigned l = 0; l < LEDGERS; l++) {
 			uint32_t slot = w->touches[i].slot[l];
-			struct judged *j = slot == NOBODY ? NULL : w->slots[slot].judged;
-			if (j == NULL)
+			if (slot == NOBODY || w->slots[slot].judged == NULL)
 				continue;
+			struct judged *j = judge_open(w, i, (enum ledger)l);
 			judge_look(w, i, (enum ledger)l, j, w->position.log_ms / 1000);
 			const struct spike *of[JUDGED_KINDS] = {
 				[ALERT_DETRACTOR_SPIKE] = &j->spike, [ALERT_PROMOTER_RISE] = j->rise};

@@ -18,8 +18,9 @@ enum {
 	PAST_LOOK_S =
 		900, /* and in a log that is read anew: two weeks of ten thousand touchpoints in seconds */
 	UNHEARD_MS = 2 * LOOK_S * 1000, /* since the last look: `silence` was not asked for meanwhile */
-	PARTS_MAX = 64, /* seconds of a touchpoint in one bundle that are told apart */
+	GAP_MOST_S = 30 * 86400,
 };
+#define REMEMBER_MS (28 * 86400000LL) /* as long as a season is learned from */
 
 /* Until a ledger has shown what is usual in it. */
 static const double usual_rate[LEDGERS] = {
@@ -75,10 +76,11 @@ static struct spike_moment moment_of(struct watch *w, const struct zone *zone, i
 		c->offset_s = zone ? zone_offset_s(zone, at_ms) : 0;
 	}
 	int64_t local_s = at_ms / 1000 + c->offset_s;
+	local_s = local_s < 0 ? 0 : local_s; /* 1970, west of Greenwich: hours are counted from 0 */
 	return (struct spike_moment){.at_ms = at_ms,
 				     .hours = (uint32_t)(local_s / 3600),
 				     .hour = (uint8_t)(local_s / 3600 % 24),
-				     .day = day_kind(local_s / 86400)}; /* 1970 began on a Thursday */
+				     .day = day_kind(local_s / 86400)};
 }
 
 /* ---- terms ---- */
@@ -95,7 +97,7 @@ static double rounded_up(double count)
 static void set_terms(struct watch *w)
 {
 	const struct alert_options *o = &w->setup.alerts;
-	double known = rounded_up((double)w->judged_count * w->shards),
+	double known = rounded_up((double)(w->judged_count - w->parents_count) * w->shards),
 	       parents = w->parents_count ? rounded_up((double)w->parents_count * w->shards) : 0;
 	for (int parent = 0; parent < 2; parent++) {
 		struct alert_budget budget = alert_budget(o, known, parents, parent);
@@ -134,28 +136,64 @@ static void begin_groups(struct watch *w)
 	w->groups_begun = true;
 }
 
-struct judged *judge_open(struct watch *w, uint32_t i, enum ledger ledger)
+static bool begun(const struct spike *s)
 {
-	struct touch *t = &w->touches[i];
-	struct slot_state *s = &w->slots[watch_open_slot(w, i, ledger)];
-	if (s->judged || !w->setup.alerts.enabled)
-		return s->judged;
+	return s->boost > 0;
+}
+
+static void begin(struct watch *w, const struct touch *t, enum ledger ledger, struct judged *j)
+{
+	if (begun(&j->spike) && (j->rise == NULL || begun(j->rise)))
+		return;
 	if (!w->groups_begun)
 		begin_groups(w);
 	struct spike_moment now = moment_of(w, t->zone, w->position.log_ms);
 	struct spike_terms terms = terms_of(w, t, &w->groups[ledger].spike, true);
-	struct judged *j = s->judged = must_alloc(sizeof *j);
-	spike_init(&j->spike, &terms, &now);
-	spike_silence_init(&j->silence, &now);
-	if (w->setup.alerts.promoter_rise) {
-		terms.group = &w->groups[ledger].rise;
-		j->rise = must_alloc(sizeof *j->rise);
-		spike_init(j->rise, &terms, &now);
+	if (!begun(&j->spike)) {
+		spike_init(&j->spike, &terms, &now);
+		spike_silence_init(&j->silence, &now);
+		j->look_s = w->position.log_ms / 1000 + LOOK_S;
 	}
-	j->look_s = w->position.log_ms / 1000 + LOOK_S;
-	w->judged_count++;
-	w->parents_count += t->parent;
-	return j;
+	terms.group = &w->groups[ledger].rise;
+	if (j->rise && !begun(j->rise))
+		spike_init(j->rise, &terms, &now);
+}
+
+/* What a checkpoint or Kafka's topic tell is known before the log is: the detectors begin with it, not in 1970. */
+struct judged *judge_open(struct watch *w, uint32_t i, enum ledger ledger)
+{
+	struct touch *t = &w->touches[i];
+	struct slot_state *s = &w->slots[watch_open_slot(w, i, ledger)];
+	if (!w->setup.alerts.enabled)
+		return s->judged;
+	if (s->judged == NULL) {
+		s->judged = must_alloc(sizeof *s->judged);
+		if (w->setup.alerts.promoter_rise)
+			s->judged->rise = must_alloc(sizeof *s->judged->rise);
+		w->judged_count++;
+		w->parents_count += t->parent;
+	}
+	if (w->position.offset >= 0)
+		begin(w, t, ledger, s->judged);
+	return s->judged;
+}
+
+/* Somebody waits for its end; it may be reopened; or what is usual there is worth knowing still. */
+bool judge_remembers(const struct watch *w, const struct touch *t)
+{
+	for (unsigned l = 0; l < LEDGERS; l++) {
+		const struct judged *j = t->slot[l] == NOBODY ? NULL : w->slots[t->slot[l]].judged;
+		if (j == NULL)
+			continue;
+		if (w->position.log_ms - j->spike.last_ms < REMEMBER_MS)
+			return true;
+		for (unsigned k = 0; k < JUDGED_KINDS; k++)
+			if (j->incidents[k].open ||
+			    (j->incidents[k].id &&
+			     w->position.log_ms - j->incidents[k].changed_ms <= ALERT_REOPEN_MS))
+				return true;
+	}
+	return false;
 }
 
 /* ---- detectors ---- */
@@ -209,7 +247,11 @@ static bool silence_wanted(const struct watch *w, const struct judged *j)
 
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
-	while (silence_wanted(w, j) && j->look_s < log_s) {
+	if (!silence_wanted(w, j) || !begun(&j->spike))
+		return;
+	if (j->look_s < log_s - GAP_MOST_S) /* in a replay: nothing that old can be told any more */
+		j->look_s = log_s - GAP_MOST_S;
+	while (j->look_s < log_s) {
 		struct judge_answer a = {.touchpoint = i,
 					 .ledger = ledger,
 					 .at_ms = j->look_s * 1000,
@@ -251,77 +293,13 @@ void judge_record(struct watch *w, bool behind, uint32_t shards)
 
 /* ---- a bundle's cells ---- */
 
-/* The cells of one ledger and second. */
-struct part {
-	struct spike_batch detractors, promoters;
-	uint32_t second;
-	uint8_t ledger;
-};
-
-static struct part *part_of(struct part *parts, unsigned *count, const struct tally_cell *cell)
-{
-	for (unsigned i = *count; i-- > 0;)
-		if (parts[i].second == cell->second && parts[i].ledger == cell->ledger)
-			return &parts[i];
-	if (*count ==
-	    PARTS_MAX) /* more than a commit ever holds, unless an import runs: what is left over is old and goes together */
-		return &parts[PARTS_MAX - 1];
-	parts[*count] = (struct part){.second = cell->second, .ledger = cell->ledger};
-	return &parts[(*count)++];
-}
-
-static unsigned part_cells(struct part parts[PARTS_MAX], const struct bundle_group *group)
-{
-	unsigned count = 0;
-	for (uint32_t c = 0; c < group->count; c++) {
-		const struct tally_cell *cell = &group->cells[c];
-		int64_t bins[BINS] = {0};
-		bins[cell->bin] = 1;
-		struct nps_counts is = nps_of_bins((enum ledger)cell->ledger, bins);
-		if (nps_n(is) == 0) /* an unread post */
-			continue;
-		struct part *part = part_of(parts, &count, cell);
-		part->detractors.n += cell->delta;
-		part->promoters.n += cell->delta;
-		part->detractors.k += cell->delta * is.d;
-		part->promoters.k += cell->delta * is.p;
-	}
-	return count;
-}
-
-struct arrived {
-	struct spike_batch detractors, promoters;
-	uint32_t newest_s;
-};
-
-static void correct(struct judged *j, const struct part *part, struct arrived *sum)
-{
-	struct spike_batch fresh, change;
-	int64_t of_ms = (int64_t)part->second * 1000;
-	spike_part(part->promoters, &fresh, &change);
-	sum->promoters.n += fresh.n;
-	sum->promoters.k += fresh.k;
-	if (j->rise && (change.n || change.k))
-		spike_correct(j->rise, of_ms, change);
-	spike_part(part->detractors, &fresh, &change);
-	sum->detractors.n += fresh.n;
-	sum->detractors.k += fresh.k;
-	if (change.n || change.k)
-		spike_correct(&j->spike, of_ms, change);
-	if (fresh.n && part->second > sum->newest_s)
-		sum->newest_s = part->second;
-}
-
-static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const struct part *parts,
-			 unsigned count, bool fed)
+static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const struct judge_parts *parts,
+			 bool fed)
 {
 	struct touch *t = &w->touches[i];
 	struct judged *j = judge_open(w, i, ledger);
-	struct arrived sum = {0};
 	judge_look(w, i, ledger, j, w->position.log_ms / 1000);
-	for (unsigned p = 0; p < count; p++)
-		if (parts[p].ledger == ledger)
-			correct(j, &parts[p], &sum);
+	struct judge_arrived sum = judge_parts_take(parts, ledger, j);
 	if (sum.detractors.n == 0)
 		return;
 	struct spike_moment now = moment_of(w, t->zone, w->position.log_ms);
@@ -344,12 +322,9 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 
 void judge_group(struct watch *w, uint32_t i, const struct bundle_group *group, bool groups_fed)
 {
-	struct part parts[PARTS_MAX];
+	struct judge_parts parts;
 	if (!w->setup.alerts.enabled)
 		return;
-	unsigned count = part_cells(parts, group), ledgers = 0;
-	for (unsigned p = 0; p < count; p++)
-		ledgers |= 1u << parts[p].ledger;
-	for (; ledgers; ledgers &= ledgers - 1)
-		judge_ledger(w, i, (enum ledger)__builtin_ctz(ledgers), parts, count, groups_fed);
+	for (unsigned ledgers = judge_parts_of(&parts, group); ledgers; ledgers &= ledgers - 1)
+		judge_ledger(w, i, (enum ledger)__builtin_ctz(ledgers), &parts, groups_fed);
 }

@@ -22,7 +22,7 @@ static size_t encode(struct watch *w, uint32_t i, unsigned char *out, size_t max
 		checkpoint_section(&writer, CHECKPOINT_WINDOWS + l, w->scratch, len);
 		if (w->slots[t->slot[l]].judged == NULL)
 			continue;
-		len = judge_save(w->slots[t->slot[l]].judged, w->scratch, SAVE_BYTES_MAX);
+		len = judge_save(judge_open(w, i, (enum ledger)l), w->scratch, SAVE_BYTES_MAX);
 		must(len > 0);
 		checkpoint_section(&writer, CHECKPOINT_JUDGED + l, w->scratch, len);
 	}
@@ -81,28 +81,50 @@ static void fill_groups(struct watch *w, struct watch_batch *b, size_t used)
 	b->field_touchpoints[b->fields_count++] = NOBODY;
 }
 
+/* False: the batch is full. */
+static bool fill_one(struct watch *w, uint32_t i, struct watch_batch *b, size_t *used)
+{
+	struct touch *t = &w->touches[i];
+	if (!t->unsaved)
+		return true;
+	bool gone = watch_touchpoint_empty(w, t) && !judge_remembers(w, t);
+	if (b->fields_count >= WATCH_FIELDS - 1)
+		return false;
+	size_t len = gone ? 0 : encode(w, i, b->bytes + *used, WATCH_FIELDS_BYTES - GROUPS_BYTES - *used);
+	if (len == 0 && !gone)
+		return false;
+	b->before[b->fields_count] = t->before;
+	b->field_touchpoints[b->fields_count] = i;
+	b->fields[b->fields_count++] =
+		(struct watch_field){names_get(w->names, i), *used, len, t->of_rewrite};
+	*used += len;
+	watch_save_remove(w, i);
+	return true;
+}
+
+/* While events of others wait for Kafka. */
+static bool may_save_one(const struct watch *w, const struct watch_batch *b, uint32_t touchpoint)
+{
+	for (unsigned i = b->alerts_count; i < w->told_count; i++)
+		if (w->told[i].touchpoint == touchpoint)
+			return false;
+	return w->position.offset >= 0 && !w->replace_next;
+}
+
+/* An event and the state behind it are written as one: what is in the stream is never derived again, whatever changes meanwhile
+ * (settings, how many touchpoints are known, this program). */
 void watch_fill_checkpoint(struct watch *w, int64_t now_ms, bool all, struct watch_batch *b)
 {
 	b->fields_count = 0;
-	bool may_save = told_fill(w, b);
-	unsigned n = w->position.offset < 0 || !may_save ? 0 : all ? w->save_count : share(w, now_ms);
+	bool may_save = told_fill(w, b) && w->position.offset >= 0;
+	unsigned n = !may_save ? 0 : all ? w->save_count : share(w, now_ms);
 	size_t used = 0;
 	b->replace = w->replace_next && may_save;
-	while (n-- > 0 && w->save_first != NOBODY && b->fields_count < WATCH_FIELDS - 1) {
-		uint32_t i = w->save_first;
-		bool empty = watch_touchpoint_empty(w, &w->touches[i]);
-		size_t len =
-			empty ? 0 : encode(w, i, b->bytes + used, WATCH_FIELDS_BYTES - GROUPS_BYTES - used);
-		if (len == 0 && !empty) /* the batch is full */
-			break;
-		b->before[b->fields_count] = w->touches[i].before;
-		b->field_touchpoints[b->fields_count] = i;
-		b->fields[b->fields_count++] =
-			(struct watch_field){names_get(w->names, i), used, len, w->touches[i].of_rewrite};
-		used += len;
-		watch_save_remove(w, i);
+	for (unsigned i = 0; i < b->alerts_count; i++)
+		if (may_save || may_save_one(w, b, w->told[i].touchpoint))
+			fill_one(w, w->told[i].touchpoint, b, &used);
+	while (n-- > 0 && w->save_first != NOBODY && fill_one(w, w->save_first, b, &used))
 		w->save_credit -= w->save_credit > 1 ? 1 : w->save_credit;
-	}
 	b->position = w->position;
 	b->low_known = b->fields_count && w->rewrite_left == 0;
 	b->low = low_of(w);

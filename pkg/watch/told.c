@@ -44,7 +44,7 @@ static uint64_t number_after(uint64_t number, int64_t at_ms)
 	return number >= (uint64_t)at_ms ? number + 1 : (uint64_t)at_ms;
 }
 
-static struct told *append(struct watch *w)
+static struct told *append(struct watch *w, uint32_t i)
 {
 	if (w->told_count == w->told_room) {
 		w->told_room = w->told_room ? 2 * w->told_room : 16;
@@ -52,7 +52,7 @@ static struct told *append(struct watch *w)
 		must(w->told != NULL);
 	}
 	struct told *told = &w->told[w->told_count++];
-	*told = (struct told){.alert.tag = ++w->told_tags};
+	*told = (struct told){.touchpoint = i, .alert.tag = ++w->told_tags};
 	return told;
 }
 
@@ -79,7 +79,7 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 	watch_describe(w->setup.registry, &w->setup.alerts, &e, &links);
 	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
 	must(len > 0);
-	struct told *told = append(w);
+	struct told *told = append(w, i);
 	told->json = must_alloc(len + 1);
 	memcpy(told->json, json, len);
 	told->alert = (struct watch_alert){.tag = told->alert.tag,
@@ -95,6 +95,8 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 					   .json = {told->json, len}};
 	w->incidents += step->type == ALERT_RAISED || step->type == ALERT_REOPENED;
 	w->incidents -= step->type == ALERT_RESOLVED;
+	if (!t->unsaved) /* the state behind it goes with it, see watch_fill_checkpoint */
+		watch_save_last(w, i, w->before);
 	t->alert_due = true;
 	watch_wheel_put(w, i, w->cursor);
 }

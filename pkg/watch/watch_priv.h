@@ -30,7 +30,7 @@ struct judged {
 	struct spike *rise;                /* of promoters; NULL: not asked for */
 	struct alert_incident incidents[JUDGED_KINDS];
 	uint64_t number;                   /* of its newest event */
-	int64_t look_s;                    /* log second at which silence is judged if nothing arrives before */
+	int64_t look_s;                    /* log second at which silence is judged if nothing arrives before; 0: detectors did not begin yet */
 };
 
 /* What touchpoints of a ledger are taken for before they have shown themselves. */
@@ -135,6 +135,26 @@ struct judged *judge_open(struct watch *, uint32_t touchpoint, enum ledger);
 /* Silence is judged at each second before log_s at which it is due. */
 void judge_look(struct watch *, uint32_t touchpoint, enum ledger, struct judged *, int64_t log_s);
 
+/* parts.c */
+#define JUDGE_PARTS_MAX 64         /* seconds of a touchpoint in one bundle that are told apart, over all ledgers */
+struct judge_part {                /* the cells of one ledger and second */
+	int64_t n, detractors, promoters;
+	uint32_t second;
+	uint8_t ledger;
+};
+struct judge_parts {
+	struct judge_part at[JUDGE_PARTS_MAX];
+	unsigned count;
+};
+struct judge_arrived {
+	struct spike_batch detractors, promoters;
+	uint32_t newest_s;         /* of the seconds that came */
+};
+unsigned judge_parts_of(struct judge_parts *, const struct bundle_group *);   /* a bit per ledger that there is */
+/* Detectors hear the corrections of a ledger; what is new is given back. */
+struct judge_arrived judge_parts_take(const struct judge_parts *, enum ledger, struct judged *);
+bool judge_remembers(const struct watch *, const struct touch *);   /* more than its windows do: it stays in the checkpoint */
+
 /* answer.c */
 struct judge_answer {
 	uint32_t touchpoint;
@@ -157,6 +177,7 @@ bool judge_view(struct watch *, uint32_t touchpoint, struct view_alert *);   /* 
 struct told {
 	struct watch_alert alert;
 	char *json;
+	uint32_t touchpoint;
 	uint8_t state;
 };
 void told_release(struct watch *);

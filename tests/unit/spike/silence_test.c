@@ -219,6 +219,22 @@ static void a_new_touchpoint_is_not_judged(void **state)
 	}
 }
 
+/* No budget at all is no number to reckon with: the day that there is one again, nothing may have piled up. */
+static void without_a_budget_nothing_piles_up(void **state)
+{
+	struct spike_moment moment = at(0);
+	struct spike_terms never = {.ticket_days = INFINITY, .page_days = INFINITY};
+	struct spike_silence s;
+	struct spike_event event;
+	spike_silence_init(&s, &moment);
+	for (int64_t now = 60000; now < 20 * DAY_MS; now += 60000) {
+		moment = at(now);
+		struct spike_arrivals arrivals = {.n = moment.hour < 12, .behind = now % DAY_MS == 600000};
+		assert_false(spike_silence_step(&s, &never, &moment, arrivals, &event));
+		assert_true(s.r[0] + s.r[1] + s.r[2] < 1000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +242,7 @@ int main(void)
 		cmocka_unit_test(a_stop_is_found_and_its_end),
 		cmocka_unit_test(time_while_an_intake_is_behind_is_no_silence),
 		cmocka_unit_test(a_new_touchpoint_is_not_judged),
+		cmocka_unit_test(without_a_budget_nothing_piles_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

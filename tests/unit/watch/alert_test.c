@@ -158,10 +158,16 @@ static void add_to_stream(struct kept *k, const struct watch_alert *a)
 	snprintf(e->touchpoint, sizeof e->touchpoint, "%.*s", (int)a->touchpoint.len, a->touchpoint.at);
 }
 
-static void write_batch(struct kept *k)
+static void write_batch(struct watch *w, struct kept *k)
 {
-	for (unsigned i = 0; i < batch->alerts_count; i++)
+	for (unsigned i = 0; i < batch->alerts_count; i++) {
+		unsigned f = 0; /* the state behind an event is written with it */
+		while (f < batch->fields_count &&
+		       !str_equal(batch->fields[f].touchpoint, batch->alerts[i].touchpoint))
+			f++;
+		assert_true(f < batch->fields_count || watch_alerts_waiting(w) > batch->alerts_count);
 		add_to_stream(k, &batch->alerts[i]);
+	}
 	for (unsigned i = 0; i < batch->fields_count; i++) {
 		const struct watch_field *f = &batch->fields[i];
 		uint32_t at = f->touchpoint.len ? names_find(names, f->touchpoint) : TOUCHPOINTS;
@@ -192,7 +198,7 @@ static void checkpoint(struct watch *w, struct kept *k, unsigned i, bool lost)
 		watch_checkpoint_failed(w, batch);
 		return;
 	}
-	write_batch(k);
+	write_batch(w, k);
 	watch_checkpoint_written(w, batch);
 }
 
