@@ -221,6 +221,7 @@ struct watch_part {
 	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
 	bool broken;                 /* the log ends before what we have read */
 	bool saving;                 /* a parcel with a checkpoint of it is out */
+	bool lost;                   /* Redis lost what it held: no checkpoint before it got its alerts back */
 	int64_t tell_after_ns;       /* an event did not reach Kafka: not before */
 	unsigned out;                /* parcels that are out */
 	struct store_token token;    /* the publisher's from the first parcel on */
@@ -237,6 +238,7 @@ struct watcher {
 	unsigned letters_topic;           /* of bundles that can't be read */
 	unsigned alerts_topic;
 	unsigned telling;                 /* events on their way to Kafka */
+	int64_t again_after_ns;           /* what Redis lost could not be read: not before */
 	struct metrics_shard *shard;
 	struct kafka_record *records;
 	struct watch_part **parts;
@@ -270,8 +272,12 @@ bool watcher_denied(struct watcher *, struct err *);   /* a right is missing jus
 /* tell.c: events of incidents to Kafka, before anybody else hears of them */
 void watcher_tell(struct watcher *);
 void watcher_told(void *watcher, const struct kafka_delivery *);
+
+/* known.c */
 /* What was told of a partition's touchpoints, from corridor.alerts, to a watch that reads its log anew. */
 void watcher_known(struct watcher *, struct watch_part *);
+/* Likewise to those whose Redis lost what it held, so that it is written there again. */
+void watcher_again(struct watcher *);
 
 /* watch_parts.c */
 struct parcel;

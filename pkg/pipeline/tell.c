@@ -14,8 +14,6 @@
 #define RETRY_NS 1000000000LL
 #define SAY_NS	 60000000000LL
 
-enum { KNOWN_BATCH = 500, KNOWN_MS = 30000 };
-
 static uint64_t tag_of(const struct watch_part *part, uint64_t tag)
 {
 	return (uint64_t)(part->partition + 1) << TAG_BITS | tag;
@@ -103,73 +101,4 @@ void watcher_tell(struct watcher *w)
 	}
 	if (w->telling)
 		kafka_producer_serve(w->producer);
-}
-
-/* ---- what was told before ---- */
-
-static uint64_t read_known(struct watch *watch, const struct kafka_record *records, size_t count)
-{
-	uint64_t known = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct option_pool pool = {0};
-		struct alert_event event;
-		if (alert_read(&event, records[i].value, &pool)) {
-			watch_rebuild_known(watch, &event);
-			known++;
-		}
-		option_pool_release(&pool);
-	}
-	return known;
-}
-
-static bool open_known(struct watcher *w, const char *name, struct kafka_reader **reader, struct err *err)
-{
-	struct kafka_read reads[16];
-	int partitions = 0;
-	if (!kafka_topics_partitions(&w->pipeline->setup.kafka, &name, 1, &partitions, NET_TIMEOUT_MS, err))
-		return false;
-	if (partitions <= 0) {
-		err_set(err, "there is no topic %s, or it may not be read", name);
-		return false;
-	}
-	size_t count = (size_t)partitions < 16 ? (size_t)partitions : 16;
-	for (size_t i = 0; i < count; i++)
-		reads[i] = (struct kafka_read){0, (int32_t)i, KAFKA_OFFSET_EARLIEST, KAFKA_UNTIL_STABLE};
-	*reader = kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count, KNOWN_BATCH,
-				    NET_TIMEOUT_MS, err);
-	return *reader != NULL;
-}
-
-void watcher_known(struct watcher *w, struct watch_part *part)
-{
-	static struct kafka_record records[KNOWN_BATCH]; /* one watcher a process */
-	char topic[KAFKA_TOPIC_NAME_BYTES];
-	struct kafka_reader *reader = NULL;
-	struct err err = {0};
-	uint64_t known = 0;
-	watch_rebuild_begin(part->watch);
-	if (w->pipeline->setup.embedded || !w->pipeline->setup.watch.alerts.enabled)
-		return;
-	kafka_topic_name(&w->pipeline->setup.kafka, KAFKA_TOPIC_ALERTS, topic);
-	int64_t until_ns = os_monotonic_ns() + KNOWN_MS * 1000000LL;
-	if (open_known(w, topic, &reader, &err)) {
-		while (!kafka_reader_done(reader) && os_monotonic_ns() < until_ns) {
-			size_t count = 0;
-			if (kafka_reader_poll(reader, records, KNOWN_BATCH, &count, 200, &err) ==
-			    KAFKA_POLL_FATAL)
-				break;
-			known += read_known(part->watch, records, count);
-			kafka_reader_release(reader);
-		}
-		if (!err.set && !kafka_reader_done(reader))
-			err_set(&err, "not read to its end within %d s", KNOWN_MS / 1000);
-		kafka_reader_close(reader);
-	}
-	if (err.set)
-		log_error("partition %" PRId32
-			  ": which incidents are open is not known (%s): they may be raised again",
-			  part->partition, err.text);
-	else if (known)
-		log_info("partition %" PRId32 ": %u incidents are open, of %" PRIu64 " events in %s",
-			 part->partition, watch_incidents(part->watch), known, topic);
 }

@@ -22,6 +22,7 @@ static void publish_anew(struct watch_part *part)
 {
 	watch_publish_all(part->watch);
 	watch_checkpoint_rewrite(part->watch);
+	part->lost = true;
 }
 
 static void settle(struct watcher *w, struct parcel *parcel)
@@ -66,7 +67,7 @@ bool watcher_fill_one(struct watcher *w, struct watch_part *part, struct parcel 
 	int64_t now_ms = pipeline_now(w->pipeline);
 	parcel->batch->fields_count = parcel->batch->alerts_count = 0;
 	watch_fill(part->watch, now_ms, parcel->batch);
-	if (!part->saving)
+	if (!part->saving && !part->lost)
 		watch_fill_checkpoint(part->watch, now_ms, all, parcel->batch);
 	bool saves = parcel->batch->fields_count > 0 || parcel->batch->alerts_count > 0;
 	if (parcel->batch->count == 0 && parcel->batch->sources_count == 0 && !saves)
@@ -247,6 +248,7 @@ static bool step(struct watcher *w)
 	delivery_own(w->pipeline->delivery, first && first->caught_up);
 	watcher_tell(w);
 	watcher_settle_all(w);
+	watcher_again(w);
 	if (w->parts_count)
 		fill(w);
 	each_second(w);

@@ -247,11 +247,11 @@ static bool silence_wanted(const struct watch *w, const struct judged *j)
 
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
-	if (!silence_wanted(w, j) || !begun(&j->spike))
+	if (!begun(&j->spike))
 		return;
 	if (j->look_s < log_s - GAP_MOST_S) /* in a replay: nothing that old can be told any more */
 		j->look_s = log_s - GAP_MOST_S;
-	while (j->look_s < log_s) {
+	while (silence_wanted(w, j) && j->look_s < log_s) {
 		struct judge_answer a = {.touchpoint = i,
 					 .ledger = ledger,
 					 .at_ms = j->look_s * 1000,

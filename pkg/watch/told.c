@@ -6,11 +6,17 @@
 
 #include <stdlib.h>
 
+static void release(struct told *told, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		free(told[i].json);
+	free(told);
+}
+
 void told_release(struct watch *w)
 {
-	for (unsigned i = 0; i < w->told_count; i++)
-		free(w->told[i].json);
-	free(w->told);
+	release(w->told, w->told_count);
+	release(w->again, w->again_count);
 }
 
 /* ---- an event ---- */
@@ -44,16 +50,21 @@ static uint64_t number_after(uint64_t number, int64_t at_ms)
 	return number >= (uint64_t)at_ms ? number + 1 : (uint64_t)at_ms;
 }
 
-static struct told *append(struct watch *w, uint32_t i)
+static struct told *room_for(struct told *told, unsigned count, unsigned *room)
 {
-	if (w->told_count == w->told_room) {
-		w->told_room = w->told_room ? 2 * w->told_room : 16;
-		w->told = realloc(w->told, w->told_room * sizeof *w->told);
-		must(w->told != NULL);
-	}
-	struct told *told = &w->told[w->told_count++];
-	*told = (struct told){.touchpoint = i, .alert.tag = ++w->told_tags};
+	if (count <= *room)
+		return told;
+	*room = count < 16 ? 16 : 2 * count;
+	told = realloc(told, *room * sizeof *told);
+	must(told != NULL);
 	return told;
+}
+
+static char *json_copy(struct str json)
+{
+	char *copy = must_alloc(json.len + 1);
+	memcpy(copy, json.at, json.len);
+	return copy;
 }
 
 void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind kind,
@@ -79,10 +90,10 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 	watch_describe(w->setup.registry, &w->setup.alerts, &e, &links);
 	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
 	must(len > 0);
-	struct told *told = append(w, i);
-	told->json = must_alloc(len + 1);
-	memcpy(told->json, json, len);
-	told->alert = (struct watch_alert){.tag = told->alert.tag,
+	w->told = room_for(w->told, w->told_count + 1, &w->told_room);
+	struct told *told = &w->told[w->told_count++];
+	*told = (struct told){.touchpoint = i, .json = json_copy((struct str){json, len})};
+	told->alert = (struct watch_alert){.tag = ++w->told_tags,
 					   .touchpoint = e.touchpoint,
 					   .ledger = ledger,
 					   .kind = kind,
@@ -99,6 +110,59 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 		watch_save_last(w, i, w->before);
 	t->alert_due = true;
 	watch_wheel_put(w, i, w->cursor);
+}
+
+/* ---- events of before, once more ---- */
+
+void watch_again(struct watch *w, const struct alert_event *e, struct str json)
+{
+	uint32_t i = names_find(w->names, e->touchpoint);
+	if (!w->setup.alerts.enabled || e->partition != w->setup.partition || e->kind >= JUDGED_KINDS ||
+	    i == NAMES_FULL)
+		return;
+	w->again = room_for(w->again, w->again_count + 1, &w->again_room);
+	struct told *told = &w->again[w->again_count++];
+	*told = (struct told){.touchpoint = i, .json = json_copy(json), .state = TOLD_WRITTEN};
+	told->alert = (struct watch_alert){.tag = ++w->told_tags,
+					   .touchpoint = names_get(w->names, i),
+					   .ledger = e->ledger,
+					   .kind = e->kind,
+					   .type = e->type,
+					   .severity = e->severity,
+					   .number = e->number,
+					   .incident = e->incident,
+					   .open = e->type != ALERT_RESOLVED,
+					   .at_ms = e->at_ms,
+					   .json = {told->json, json.len}};
+}
+
+static bool is_open_still(const struct watch *w, const struct watch_alert *a)
+{
+	uint32_t slot = w->touches[names_find(w->names, a->touchpoint)].slot[a->ledger];
+	const struct judged *j = slot == NOBODY ? NULL : w->slots[slot].judged;
+	return j && j->incidents[a->kind].open && j->incidents[a->kind].id == a->incident;
+}
+
+/* In front of what waits: the numbers of a touchpoint have to rise, or the store takes one for known. */
+void watch_again_end(struct watch *w, int64_t since_ms)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < w->again_count; i++) {
+		struct told *told = &w->again[i];
+		if (told->alert.at_ms > since_ms || is_open_still(w, &told->alert))
+			w->again[kept++] = *told;
+		else
+			free(told->json);
+	}
+	w->again = room_for(w->again, kept + w->told_count, &w->again_room);
+	if (w->told_count)
+		memcpy(w->again + kept, w->told, w->told_count * sizeof *w->told);
+	free(w->told);
+	w->told = w->again;
+	w->told_count += kept;
+	w->told_room = w->again_room;
+	w->again = NULL;
+	w->again_count = w->again_room = 0;
 }
 
 /* ---- on the way ---- */
@@ -155,9 +219,25 @@ static void settle(struct watch *w, unsigned count)
 		memmove(w->told, w->told + count, w->told_count * sizeof *w->told);
 }
 
+static bool is_in(const struct watch_batch *b, const struct told *told)
+{
+	for (unsigned i = 0; i < b->alerts_count; i++)
+		if (b->alerts[i].tag == told->alert.tag)
+			return true;
+	return false;
+}
+
+/* By tag: others may have been put in front while it was under way. */
 void watch_checkpoint_written(struct watch *w, const struct watch_batch *b)
 {
-	settle(w, b->alerts_count);
+	unsigned kept = 0;
+	for (unsigned i = 0; i < w->told_count; i++) {
+		if (is_in(b, &w->told[i]))
+			free(w->told[i].json);
+		else
+			w->told[kept++] = w->told[i];
+	}
+	w->told_count = kept;
 }
 
 void watch_alerts_settle(struct watch *w)

@@ -106,6 +106,11 @@ void watch_rebuild_begin(struct watch *);
 void watch_rebuild_known(struct watch *, const struct alert_event *);
 void watch_rebuild_end(struct watch *);
 
+/* Redis may lack events that it had: every event in Kafka's corridor.alerts is handed in, in its order, and those of incidents that are
+ * open or of after since_ms go with the next checkpoints, before all that waits here. One that is in the stream is left out there. */
+void watch_again(struct watch *, const struct alert_event *, struct str json);
+void watch_again_end(struct watch *, int64_t since_ms);
+
 /* ---- reading ---- */
 uint32_t watch_touchpoints(const struct watch *);
 struct str watch_touchpoint(const struct watch *, uint32_t i);

@@ -90,6 +90,8 @@ struct watch {
 	bool rebuilding;
 	struct told *told;                 /* events that are not settled, oldest first */
 	unsigned told_count, told_room;
+	struct told *again;                /* events of before that Redis may lack, oldest first */
+	unsigned again_count, again_room;
 	uint64_t told_tags;
 	unsigned incidents;
 	bool behind;

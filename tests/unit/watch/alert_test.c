@@ -463,6 +463,42 @@ static void silences_may_be_asked_for_anew(void **state)
 	release(&never);
 }
 
+/* Redis lost the stream: what is open, and what was told of late, goes in front of what is new. Of the rest nobody wants to hear. */
+static void what_redis_lost_goes_into_the_stream_again(void **state)
+{
+	struct kept k = {0};
+	unsigned middle = SPIKE_TO - 20;
+	struct watch *w = new_watch(START_MS);
+	for (unsigned i = 0; i < middle; i++) {
+		apply(w, i);
+		to_kafka(w);
+		checkpoint(w, &k, i, false);
+	}
+	const struct event *raised = first_of(&k, ALERT_DETRACTOR_SPIKE, ALERT_RAISED);
+	struct event before = *raised, other = *raised;
+	before.incident++; /* another, that ended long ago */
+	before.at_ms -= 2 * 24 * 3600 * 1000LL;
+	before.number -= 100;
+	snprintf(other.touchpoint, sizeof other.touchpoint, "t9"); /* not known here */
+	struct alert_event handed[] = {event_of(&before), event_of(&other), event_of(raised)};
+	handed[0].type = ALERT_RESOLVED;
+	for (unsigned i = 0; i < 3; i++)
+		watch_again(w, &handed[i], STR("{}"));
+	watch_again_end(w, raised->at_ms + 1); /* all are older: it is open still */
+	assert_int_equal(watch_alerts_waiting(w), 1);
+	assert_null(watch_alert_next(w)); /* Kafka has it */
+	watch_again(w, &handed[2], STR("{}"));
+	watch_again_end(w, raised->at_ms - 1);
+	watch_fill_checkpoint(w, time_of(middle), true, batch);
+	assert_int_equal(batch->alerts_count, 2);
+	assert_true(batch->alerts[0].incident == raised->incident && batch->alerts[0].open);
+	assert_true(batch->alerts[0].number == raised->number);
+	watch_checkpoint_written(w, batch);
+	assert_int_equal(watch_alerts_waiting(w), 0);
+	watch_destroy(w);
+	release(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +507,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_saved_before_kafka_has_the_event),
 		cmocka_unit_test(a_log_that_is_read_anew_tells_nothing_of_the_past),
 		cmocka_unit_test(silences_may_be_asked_for_anew),
+		cmocka_unit_test(what_redis_lost_goes_into_the_stream_again),
 	};
 	return cmocka_run_group_tests_name("watch/alert", tests, write_log, free_log);
 }
