@@ -106,10 +106,12 @@ struct alert_budget alert_budget(const struct alert_options *options, double kno
 {
 	double share = parent ? 0.2 : parents_known > 0 ? 0.8 : 1;
 	double detectors = 1 + options->silence + options->promoter_rise; /* one for each kind */
-	double sharing = (parent ? parents_known : known) * detectors;
+	double sharing = parent ? parents_known : known;
 	struct alert_budget budget = {
-		.ticket_days = days_of(options->ticket_every_ms, options->tickets_per_week, sharing, share),
-		.page_days = days_of(options->page_every_ms, options->pages_per_week, sharing, share),
+		.ticket_days = detectors *
+			       days_of(options->ticket_every_ms, options->tickets_per_week, sharing, share),
+		.page_days =
+			detectors * days_of(options->page_every_ms, options->pages_per_week, sharing, share),
 	};
 	budget.ticket_days = fmin(budget.ticket_days, budget.page_days);
 	return budget;

@@ -54,7 +54,7 @@ static void print_budget(FILE *out, const char *what, double per_week, int64_t e
 		fprintf(out, "  %-8s none: %ss_per_week is 0\n", what, what);
 		return;
 	}
-	span_text(days, each, sizeof each);
+	span_text(every_ms > 0 ? (double)every_ms / 86400000 : days, each, sizeof each);
 	if (every_ms > 0)
 		fprintf(out, "  %-8s at most one false %s for each touchpoint and ledger in %s\n", what, what,
 			each);
