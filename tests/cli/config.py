@@ -118,7 +118,7 @@ class Check(unittest.TestCase):
         self.assertIn("none (alerts.enabled is false)", meaning("enabled: false"))
         text = meaning("", "touchpoints: {declared: {a: {parent: p}, b: {parent: p}}}\n")
         self.assertIn("kept for the 2 of them: for each a false page once in 140 days, a false ticket once in 20 days", text)
-        self.assertIn("once in 240 years", text)   # 0.8 of the week's for 10,000
+        self.assertIn("once in 479 years", text)   # 0.8 of the week's for 10,000
 
     def test_the_example_needs_nothing_done(self):
         done = corridor("check", "--config", "deploy/corridor.yaml")
