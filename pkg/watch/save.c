@@ -80,6 +80,7 @@ void watch_checkpoint_rewrite(struct watch *w)
 		t->unsaved_since_ms = 0;
 	}
 	w->replace_next = names_count(w->names) > 0;
+	told_again(w);
 }
 
 unsigned watch_unsaved(const struct watch *w)

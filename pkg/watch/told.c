@@ -10,6 +10,8 @@ void told_release(struct watch *w)
 {
 	for (unsigned i = 0; i < w->told_count; i++)
 		free(w->told[i].json);
+	for (unsigned i = 0; i < w->kept_count; i++)
+		free(w->kept[i].json);
 	free(w->told);
 }
 
@@ -76,7 +78,12 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 				.number = j->number,
 				.figures = *figures};
 	watch_describe(w->setup.registry, &w->setup.alerts, &e, &links);
-	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
+	int64_t offset_s = t->zone ? zone_offset_s(t->zone, at_ms) : 0;
+	size_t len = alert_json(json, sizeof json, &e, offset_s);
+	if (len == 0) { /* somebody's labels or links are kilobytes long: then they are left out */
+		e.label = e.team = e.journey = e.stage = e.dashboard = e.runbook = STR("");
+		len = alert_json(json, sizeof json, &e, offset_s);
+	}
 	must(len > 0);
 	struct told *told = append(w, i);
 	told->json = must_alloc(len + 1);
@@ -145,24 +152,52 @@ bool told_fill(struct watch *w, struct watch_batch *b)
 	return b->alerts_count == w->told_count;
 }
 
-static void settle(struct watch *w, unsigned count)
+/* Redis has it. It is kept a while: a Redis that fails over or starts again may lose what it had said to have. */
+static void keep(struct watch *w, const struct told *told)
 {
-	for (unsigned i = 0; i < count; i++)
-		free(w->told[i].json);
-	w->told_count -= count;
-	if (count)
-		memmove(w->told, w->told + count, w->told_count * sizeof *w->told);
+	if (w->kept_count == TOLD_KEPT_MAX) {
+		free(w->kept[0].json);
+		memmove(w->kept, w->kept + 1, --w->kept_count * sizeof *w->kept);
+	}
+	w->kept[w->kept_count++] = *told;
 }
 
 void watch_checkpoint_written(struct watch *w, const struct watch_batch *b)
 {
-	settle(w, b->alerts_count);
+	uint64_t first = b->alerts_count ? b->alerts[0].tag : 1,
+		 last = b->alerts_count ? b->alerts[b->alerts_count - 1].tag : 0;
+	unsigned left = 0;
+	for (unsigned i = 0; i < w->told_count; i++) {
+		if (w->told[i].alert.tag >= first && w->told[i].alert.tag <= last)
+			keep(w, &w->told[i]);
+		else
+			w->told[left++] = w->told[i];
+	}
+	w->told_count = left;
+}
+
+static int by_tag(const void *a, const void *b)
+{
+	const struct told *x = a, *y = b;
+	return (x->alert.tag > y->alert.tag) - (x->alert.tag < y->alert.tag);
+}
+
+/* The store adds no number twice, so of these it takes what it lacks. */
+void told_again(struct watch *w)
+{
+	for (unsigned i = 0; i < w->kept_count; i++)
+		*append(w, w->kept[i].touchpoint) = w->kept[i];
+	if (w->kept_count)
+		qsort(w->told, w->told_count, sizeof *w->told, by_tag);
+	w->kept_count = 0;
 }
 
 void watch_alerts_settle(struct watch *w)
 {
 	unsigned count = 0;
 	while (count < w->told_count && w->told[count].state != TOLD_NEW)
-		count++;
-	settle(w, count);
+		free(w->told[count++].json);
+	w->told_count -= count;
+	if (count)
+		memmove(w->told, w->told + count, w->told_count * sizeof *w->told);
 }

@@ -161,7 +161,7 @@ void watch_published(struct watch *, uint32_t touchpoint, bool fresh);          
 void watch_hurry(struct watch *);                                                    /* on stopping: what changed is due now, whatever its pace */
 void watch_checkpoint_failed(struct watch *, const struct watch_batch *);            /* its fields are to be written again */
 void watch_checkpoint_written(struct watch *, const struct watch_batch *);           /* its alerts are settled */
-void watch_checkpoint_rewrite(struct watch *);                                       /* Redis lost it: write all, begin with replace */
+void watch_checkpoint_rewrite(struct watch *);                                       /* Redis lost it: write all, begin with replace; the last events, too */
 void watch_publish_all(struct watch *);                                              /* Redis lost it: everything is due */
 unsigned watch_due(const struct watch *, int64_t now_ms);                            /* touchpoints that wait to be published */
 unsigned watch_unsaved(const struct watch *);                                        /* touchpoints with changes that no checkpoint holds */

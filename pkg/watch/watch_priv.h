@@ -68,6 +68,18 @@ struct touch {
 	const struct zone *zone;
 };
 
+/* An event on its way out: told.c */
+#define TOLD_NEW      0
+#define TOLD_OUT      1            /* handed out, on its way to Kafka */
+#define TOLD_WRITTEN  2
+#define TOLD_KEPT_MAX 256          /* that Redis has already: a megabyte at most, usually a quarter */
+struct told {
+	struct watch_alert alert;
+	char *json;
+	uint32_t touchpoint;
+	uint8_t state;
+};
+
 struct watch {
 	struct watch_setup setup;
 	struct names *names;
@@ -94,6 +106,8 @@ struct watch {
 	struct told *told;                 /* events that are not settled, oldest first */
 	unsigned told_count, told_room;
 	uint64_t told_tags;
+	struct told kept[TOLD_KEPT_MAX];   /* settled last, oldest first */
+	unsigned kept_count;
 	unsigned incidents;
 	bool behind;
 	int64_t start_ms, now_ms;
@@ -177,16 +191,8 @@ void judge_nps(struct watch *, uint32_t touchpoint, enum ledger, struct alert_fi
 bool judge_view(struct watch *, uint32_t touchpoint, struct view_alert *);   /* false: nothing is judged there */
 
 /* told.c */
-#define TOLD_NEW     0
-#define TOLD_OUT     1             /* handed out, on its way to Kafka */
-#define TOLD_WRITTEN 2
-struct told {
-	struct watch_alert alert;
-	char *json;
-	uint32_t touchpoint;
-	uint8_t state;
-};
 void told_release(struct watch *);
+void told_again(struct watch *);   /* Redis lost what it had: what it was told last goes there again */
 void told_event(struct watch *, uint32_t touchpoint, enum ledger, enum alert_kind, const struct alert_step *,
 		const struct alert_figures *, int64_t at_ms);
 /* What goes with the next checkpoint; false: something waits for Kafka still, so no state may be saved. */

@@ -248,6 +248,49 @@ static void what_is_known_before_the_log_is_cheap(void **state)
 	watch_destroy(watch);
 }
 
+/* A Redis that lost its last writes is told again what it was told last, whatever was on its way meanwhile. */
+static void events_that_redis_lost_go_there_again(void **state)
+{
+	static struct watch_batch *other;
+	uint64_t first = 0;
+	other = watch_batch_create();
+	start();
+	two_days();
+	for (unsigned i = 0; i < 60; i++) {
+		answers(LEDGER_SURVEY, 6, 80, 9, 3);
+		apply();
+	}
+	const struct watch_alert *a;
+	while ((a = watch_alert_next(watch)) != NULL) {
+		first = first ? first : a->number;
+		watch_alert_written(watch, a->tag, true);
+	}
+	watch_fill_checkpoint(watch, now_ms(), true, batch);
+	unsigned n = batch->alerts_count;
+	assert_true(n > 1 && batch->alerts[0].number == first);
+	watch_checkpoint_written(watch, batch);
+	assert_int_equal(watch_alerts_waiting(watch), 0);
+	for (unsigned i = 0; i < 400 && watch_alerts_waiting(watch) == 0; i++) {
+		answers(LEDGER_SURVEY, 6, 5, 9, 3);
+		apply();
+	}
+	while ((a = watch_alert_next(watch)) != NULL)
+		watch_alert_written(watch, a->tag, true);
+	watch_fill_checkpoint(watch, now_ms(), true, batch); /* on its way, when the loss is noticed */
+	assert_true(batch->alerts_count > 0);
+	uint64_t last = batch->alerts[batch->alerts_count - 1].number;
+	watch_checkpoint_rewrite(watch);
+	watch_checkpoint_written(watch, batch);
+	watch_fill_checkpoint(watch, now_ms(), true, other);
+	assert_true(other->alerts_count == n && other->alerts[0].number == first);
+	assert_true(other->alerts[n - 1].number < last && other->replace);
+	watch_checkpoint_rewrite(watch); /* lost again */
+	watch_fill_checkpoint(watch, now_ms(), true, other);
+	assert_true(other->alerts_count > n && other->alerts[other->alerts_count - 1].number == last);
+	watch_destroy(watch);
+	watch_batch_destroy(other);
+}
+
 /* The budget of a touchpoint is that of all its detectors together: of spikes, of silence, of promoters. */
 static void kinds_share_the_budget(void **state)
 {
@@ -317,6 +360,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_moves_and_turns_is_no_evidence),
 		cmocka_unit_test(ledgers_do_not_mix_in_an_import),
 		cmocka_unit_test(what_is_known_before_the_log_is_cheap),
+		cmocka_unit_test(events_that_redis_lost_go_there_again),
 		cmocka_unit_test(kinds_share_the_budget),
 		cmocka_unit_test(an_open_incident_outlives_its_windows),
 	};
