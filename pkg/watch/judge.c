@@ -33,6 +33,7 @@ void judge_init(struct watch *w)
 		w->look_first[i] = NOBODY;
 	w->groups_offset = -1;
 	w->shards = 1;
+	judge_classes_init(w->classes);
 }
 
 void judge_release(struct watch *w)
@@ -320,11 +321,19 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 		judge_silence(w, j, &a, sum.detractors.n);
 }
 
+/* With thousands of touchpoints judging is waiting for memory, which the windows' work can hide. */
+void judge_prefetch(const struct watch *w, const struct touch *t, enum ledger ledger)
+{
+	const struct judged *j = t->slot[ledger] == NOBODY ? NULL : w->slots[t->slot[ledger]].judged;
+	for (size_t at = 0; j && at < offsetof(struct judged, incidents); at += 64)
+		__builtin_prefetch((const char *)j + at, 1);
+}
+
 void judge_group(struct watch *w, uint32_t i, const struct bundle_group *group, bool groups_fed)
 {
 	struct judge_parts parts;
 	if (!w->setup.alerts.enabled)
 		return;
-	for (unsigned ledgers = judge_parts_of(&parts, group); ledgers; ledgers &= ledgers - 1)
+	for (unsigned ledgers = judge_parts_of(&parts, group, w->classes); ledgers; ledgers &= ledgers - 1)
 		judge_ledger(w, i, (enum ledger)__builtin_ctz(ledgers), &parts, groups_fed);
 }

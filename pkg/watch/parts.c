@@ -18,21 +18,31 @@ static struct judge_part *part_of(struct judge_parts *parts, const struct tally_
 	return &parts->at[parts->count++];
 }
 
-unsigned judge_parts_of(struct judge_parts *parts, const struct bundle_group *group)
+void judge_classes_init(struct judge_class classes[LEDGERS][BINS])
+{
+	for (unsigned l = 0; l < LEDGERS; l++)
+		for (unsigned bin = 0; bin < BINS; bin++) {
+			int64_t bins[BINS] = {0};
+			bins[bin] = 1;
+			struct nps_counts is = nps_of_bins((enum ledger)l, bins);
+			classes[l][bin] = (struct judge_class){nps_n(is) > 0, (uint8_t)is.d, (uint8_t)is.p};
+		}
+}
+
+unsigned judge_parts_of(struct judge_parts *parts, const struct bundle_group *group,
+			const struct judge_class classes[LEDGERS][BINS])
 {
 	unsigned ledgers = 0;
 	parts->count = 0;
 	for (uint32_t c = 0; c < group->count; c++) {
 		const struct tally_cell *cell = &group->cells[c];
-		int64_t bins[BINS] = {0};
-		bins[cell->bin] = 1;
-		struct nps_counts is = nps_of_bins((enum ledger)cell->ledger, bins);
-		if (nps_n(is) == 0) /* an unread post */
+		struct judge_class is = classes[cell->ledger][cell->bin];
+		if (!is.counts) /* an unread post */
 			continue;
 		struct judge_part *part = part_of(parts, cell);
 		part->n += cell->delta;
-		part->detractors += cell->delta * is.d;
-		part->promoters += cell->delta * is.p;
+		part->detractors += (int64_t)cell->delta * is.detractor;
+		part->promoters += (int64_t)cell->delta * is.promoter;
 		ledgers |= 1u << cell->ledger;
 	}
 	return ledgers;

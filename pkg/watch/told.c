@@ -88,7 +88,12 @@ void told_event(struct watch *w, uint32_t i, enum ledger ledger, enum alert_kind
 				.number = j->number,
 				.figures = *figures};
 	watch_describe(w->setup.registry, &w->setup.alerts, &e, &links);
-	size_t len = alert_json(json, sizeof json, &e, t->zone ? zone_offset_s(t->zone, at_ms) : 0);
+	int64_t offset_s = t->zone ? zone_offset_s(t->zone, at_ms) : 0;
+	size_t len = alert_json(json, sizeof json, &e, offset_s);
+	if (len == 0) { /* somebody's labels or links are kilobytes long: then they are left out */
+		e.label = e.team = e.journey = e.stage = e.dashboard = e.runbook = STR("");
+		len = alert_json(json, sizeof json, &e, offset_s);
+	}
 	must(len > 0);
 	w->told = room_for(w->told, w->told_count + 1, &w->told_room);
 	struct told *told = &w->told[w->told_count++];

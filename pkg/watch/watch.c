@@ -152,6 +152,8 @@ static void apply_group(struct watch *w, const struct bundle_group *group, int64
 	if (offset <= t->seen_offset)
 		return;
 	watch_set_source(w, i, group->source);
+	if (group->count)
+		judge_prefetch(w, t, (enum ledger)group->cells[0].ledger);
 	for (uint32_t c = 0; c < group->count; c++) {
 		const struct tally_cell *cell = &group->cells[c];
 		uint32_t slot = watch_open_slot(w, i, cell->ledger);

@@ -38,6 +38,11 @@ struct judge_groups {
 	struct spike_group spike, rise;
 };
 
+/* What an answer of a ledger is. */
+struct judge_class {
+	uint8_t counts, detractor, promoter;
+};
+
 /* Local time of a zone, good for [from_ms, until_ms). */
 struct judge_clock {
 	const struct zone *zone;
@@ -64,6 +69,17 @@ struct touch {
 	const struct zone *zone;
 };
 
+/* An event on its way out: told.c */
+#define TOLD_NEW      0
+#define TOLD_OUT      1            /* handed out, on its way to Kafka */
+#define TOLD_WRITTEN  2
+struct told {
+	struct watch_alert alert;
+	char *json;
+	uint32_t touchpoint;
+	uint8_t state;
+};
+
 struct watch {
 	struct watch_setup setup;
 	struct names *names;
@@ -79,6 +95,7 @@ struct watch {
 	struct watch_position before;      /* that before the current record */
 	uint32_t shards;                   /* over how many watches touchpoints are spread, as bundles say */
 	struct judge_groups groups[LEDGERS];
+	struct judge_class classes[LEDGERS][BINS];
 	bool groups_begun;
 	int64_t groups_offset;             /* restored: the groups have seen the log up to here */
 	struct judge_clock *clocks;
@@ -133,6 +150,7 @@ void judge_release(struct watch *);
 void judge_touchpoint(struct watch *, uint32_t touchpoint);        /* it is new */
 void judge_record(struct watch *, bool behind, uint32_t shards);   /* log time has come to w->position */
 void judge_group(struct watch *, uint32_t touchpoint, const struct bundle_group *, bool groups_fed);
+void judge_prefetch(const struct watch *, const struct touch *, enum ledger);   /* it will be judged soon */
 struct judged *judge_open(struct watch *, uint32_t touchpoint, enum ledger);
 /* Silence is judged at each second before log_s at which it is due. */
 void judge_look(struct watch *, uint32_t touchpoint, enum ledger, struct judged *, int64_t log_s);
@@ -152,7 +170,9 @@ struct judge_arrived {
 	struct spike_batch detractors, promoters;
 	uint32_t newest_s;         /* of the seconds that came */
 };
-unsigned judge_parts_of(struct judge_parts *, const struct bundle_group *);   /* a bit per ledger that there is */
+void judge_classes_init(struct judge_class classes[LEDGERS][BINS]);
+/* A bit per ledger that there is. */
+unsigned judge_parts_of(struct judge_parts *, const struct bundle_group *, const struct judge_class classes[LEDGERS][BINS]);
 /* Detectors hear the corrections of a ledger; what is new is given back. */
 struct judge_arrived judge_parts_take(const struct judge_parts *, enum ledger, struct judged *);
 bool judge_remembers(const struct watch *, const struct touch *);   /* more than its windows do: it stays in the checkpoint */
@@ -173,15 +193,6 @@ void judge_nps(struct watch *, uint32_t touchpoint, enum ledger, struct alert_fi
 bool judge_view(struct watch *, uint32_t touchpoint, struct view_alert *);   /* false: nothing is judged there */
 
 /* told.c */
-#define TOLD_NEW     0
-#define TOLD_OUT     1             /* handed out, on its way to Kafka */
-#define TOLD_WRITTEN 2
-struct told {
-	struct watch_alert alert;
-	char *json;
-	uint32_t touchpoint;
-	uint8_t state;
-};
 void told_release(struct watch *);
 void told_event(struct watch *, uint32_t touchpoint, enum ledger, enum alert_kind, const struct alert_step *,
 		const struct alert_figures *, int64_t at_ms);
