@@ -8,7 +8,8 @@
 #define BROKER_RECORD_BYTES 1048588 /* max.message.bytes where nobody set it */
 #define SLICE_MS	    1000 /* how often one looks whether Kafka refuses us */
 #define WEEK_MS		    ((int64_t)7 * 24 * 3600 * 1000)
-#define ALERTS_MS	    ((int64_t)90 * 24 * 3600 * 1000) /* who builds everything anew finds every incident that is open */
+#define ALERTS_MS                                                                                            \
+	((int64_t)90 * 24 * 3600 * 1000) /* who builds everything anew finds every incident that is open */
 
 static const char *const suffixes[KAFKA_TOPICS] = {"tallies", "responses", "dead-letters", "alerts"};
 

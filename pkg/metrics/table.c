@@ -116,9 +116,10 @@ static const struct descriptor table[METRIC_COUNT] = {
 			   .help = "Events of incidents written to Kafka, by what they are.",
 			   BY("event", alert_type, 4)},
 	[METRIC_INCIDENTS] = GAUGE("incidents_open", "Incidents that are open."),
-	[METRIC_DELIVERIES] = {.name = "corridor_alert_deliveries_total",
-			       .help = "Messages to sinks, by what became of them; undelivered ones are in the log.",
-			       BY("outcome", delivery_outcome, 2)},
+	[METRIC_DELIVERIES] =
+		{.name = "corridor_alert_deliveries_total",
+		 .help = "Messages to sinks, by what became of them; undelivered ones are in the log.",
+		 BY("outcome", delivery_outcome, 2)},
 	[METRIC_REDIS_UP] = GAUGE("redis_up", "1 if Redis' last answer was good."),
 	[METRIC_REDIS_CONNECTS] = COUNTER("redis_connects", "Connections made to Redis."),
 	[METRIC_REDIS_LOSSES] =

@@ -65,7 +65,8 @@ static void become_page(struct spike *s)
 
 /* The baseline is worked out anew every few commits, which is seldom while much is learned: nobody is woken for a rate that by now is
  * known to be usual. */
-static bool holds_against_all_learned(struct spike *s, const struct spike_terms *terms, uint32_t n, uint32_t k)
+static bool holds_against_all_learned(struct spike *s, const struct spike_terms *terms, uint32_t n,
+				      uint32_t k)
 {
 	struct spike fresh = *s;
 	spike_baseline_refresh(&fresh);

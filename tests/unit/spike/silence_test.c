@@ -194,8 +194,8 @@ static void time_while_an_intake_is_behind_is_no_silence(void **state)
 	double evidence = s.r[0] + s.r[1] + s.r[2];
 	for (int64_t end = now + DAY_MS; now < end;) {
 		moment = at(now += TICK_MS);
-		assert_false(
-			spike_silence_step(&s, &terms, &moment, (struct spike_arrivals){0, true, false}, &event));
+		assert_false(spike_silence_step(&s, &terms, &moment, (struct spike_arrivals){0, true, false},
+						&event));
 		assert_true(s.r[0] + s.r[1] + s.r[2] <= evidence);
 	}
 	double before = s.s;
