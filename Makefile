@@ -1,6 +1,6 @@
 # corridor: `make demo` shows the main job, `make test` builds and passes every test; both install what they lack.
 # Files are found by wildcard: pkg/*/*.c, pkg/*/*.proto, cmd/corridor/*.c, tests/unit/*/*_test.c, tests/integration/*_test.c,
-# tests/fuzz/*_fuzz.c, benchmarks/NAME/*.{c,cc}. No list to keep.
+# tests/fuzz/*_fuzz.c, tests/sim/NAME/*.c, benchmarks/NAME/*.{c,cc}. No list to keep.
 CC       ?= cc
 CXX      ?= c++
 BUILD    ?= build
@@ -26,6 +26,7 @@ SUPPORT  := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 INTEGR   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*_test.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCHSRC := $(wildcard benchmarks/*/*.c benchmarks/*/*.cc)
+SIM      := $(patsubst tests/sim/%/,$(BUILD)/sim/%,$(sort $(dir $(wildcard tests/sim/*/*.c))))
 BENCH    := $(sort $(patsubst benchmarks/%/,$(BUILD)/bench/%,$(dir $(BENCHSRC))))
 
 all: $(BUILD)/corridor
@@ -79,6 +80,10 @@ $(BUILD)/bench/%: $$(addsuffix .o,$$(addprefix $(BUILD)/obj/,$$(basename $$(wild
 	@mkdir -p $(@D)
 	$(CXX) $(ALWAYS) -o $@ $^ $(LIBS) $(if $(wildcard benchmarks/$*/*.cc),-lsimdjson)
 
+$(BUILD)/sim/%: $$(addsuffix .o,$$(addprefix $(BUILD)/obj/,$$(basename $$(wildcard tests/sim/$$*/*.c)))) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALWAYS) -o $@ $^ $(LIBS)
+
 # parts only, for tests/run, tests/style/check and benchmarks/run
 generated: $(GEN)
 unit-programs: $(UNIT)
@@ -86,6 +91,7 @@ integration-programs: $(INTEGR)
 tsan-programs: $(foreach t,$(UNIT) $(INTEGR),$(if $(findstring pipeline,$t),$t))
 fuzz-programs: $(FUZZ)
 bench-programs: $(BENCH)
+sim-programs: $(SIM)
 
 setup: ## install what building, testing and the demo need (apt; root or sudo)
 	@deploy/setup.sh build demo test style bench
@@ -106,6 +112,8 @@ integration: ## tests with a real Redis and the embedded broker
 fuzz: ## a minute of fuzzing per target
 	@deploy/setup.sh test
 	@tests/run --fuzz-seconds 60 fuzz
+sim: $(SIM) ## simulations in full: the spike detector on a billion responses (SIM_ARGS="--scale 2 quiet")
+	@for program in $(SIM); do $$program $(or $(SIM_ARGS),--full) || exit 1; done
 bench: ## benchmarks: one table, and build/bench.json
 	@deploy/setup.sh demo bench
 	@benchmarks/run
@@ -124,8 +132,8 @@ clean: ## remove build/
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all setup demo demo-kafka test unit integration fuzz bench style image-check install clean help \
-	generated unit-programs integration-programs tsan-programs fuzz-programs bench-programs
+.PHONY: all setup demo demo-kafka test unit integration fuzz sim bench style image-check install clean help \
+	generated unit-programs integration-programs tsan-programs fuzz-programs bench-programs sim-programs
 .SECONDARY:
--include $(patsubst %.o,%.d,$(OBJ) $(CMD)) $(addsuffix .d,$(UNIT) $(INTEGR) $(FUZZ)) \
-	$(patsubst %,$(BUILD)/obj/%.d,$(basename $(BENCHSRC)))
+-include $(patsubst %.o,%.d,$(OBJ) $(CMD) $(SUPPORT)) $(addsuffix .d,$(UNIT) $(INTEGR) $(FUZZ)) \
+	$(patsubst %,$(BUILD)/obj/%.d,$(basename $(BENCHSRC) $(wildcard tests/sim/*/*.c)))

@@ -28,8 +28,10 @@ demo|redis-server|cmd:redis-server|the demo's private Redis
 test|redis-tools|cmd:redis-cli|reads what the program wrote
 test|libcmocka-dev|file:/usr/include/cmocka.h|unit tests
 test|python3|cmd:python3|test runner and recounts
+test|prometheus-alertmanager|cmd:prometheus-alertmanager|a real receiver of alerts
 test|clang|cmd:clang|fuzzing
 test|libclang-rt-CLANG-dev|file:/usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer*|fuzzing
+test|prometheus|cmd:promtool|checks metrics and rules
 test|util-linux|cmd:setarch|ThreadSanitizer
 style|python3|cmd:python3|layers and sizes
 style|clang-format|cmd:clang-format|formatting

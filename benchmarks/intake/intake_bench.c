@@ -266,20 +266,22 @@ static void fill_table(struct bench *b)
 	}
 }
 
-static struct watch *open_watch(const struct zone *zone, int64_t touchpoints)
+static struct watch *open_watch(const struct zone *zone, int64_t touchpoints, bool judged)
 {
 	static const char *const names[] = {"5m", "1h", "24h", "7d", "today"};
-	struct watch_setup setup = {.options = {.refresh_ms = 10000, .checkpoint_ms = 30000, .cpu_max = 1},
-				    .windows.count = 5,
-				    .touchpoints_max = (uint32_t)touchpoints,
-				    .zone = zone};
+	struct watch_setup setup = {
+		.options = {.refresh_ms = 10000, .checkpoint_ms = 30000, .cpu_max = 1},
+		.windows.count = 5,
+		.touchpoints_max = (uint32_t)touchpoints,
+		.zone = zone,
+		.alerts = {.enabled = judged, .silence = true, .pages_per_week = 1, .tickets_per_week = 7}};
 	struct err err = {0};
 	for (unsigned i = 0; i < setup.windows.count; i++)
 		must(window_spec_parse(str_of(names[i]), &setup.windows.specs[i], &err));
 	return watch_create(&setup, FEED_START_MS);
 }
 
-static void set_up(struct bench *b, uint64_t messages, int64_t touchpoints, bool watched)
+static void set_up(struct bench *b, uint64_t messages, int64_t touchpoints, unsigned watched)
 {
 	static const struct intake_source source = {.name = "feedback", .mapping = {.bytes_max = 1 << 20}};
 	struct intake_setup setup = {
@@ -307,7 +309,7 @@ static void set_up(struct bench *b, uint64_t messages, int64_t touchpoints, bool
 	b->arrives_ms = must_array(LOT, sizeof *b->arrives_ms);
 	b->slot = intake_partition_open(b->intake);
 	for (unsigned i = 0; watched && i < SHARDS; i++)
-		b->watches[i] = open_watch(b->zone, touchpoints);
+		b->watches[i] = open_watch(b->zone, touchpoints, watched > 1);
 	fill_table(b);
 }
 
@@ -374,15 +376,15 @@ int main(int argc, char **argv)
 	}
 	if (json)
 		putchar('{');
-	for (unsigned watched = 0; watched < 2; watched++) {
+	static const char *const names[] = {"alone", "with_watch", "with_alerts"};
+	for (unsigned watched = 0; watched < 3; watched++) {
 		set_up(&b, numbers[0], (int64_t)numbers[1], watched);
 		drive(&b, WARM_UP);
 		uint64_t before = b.counts.consumed;
 		drive(&b, numbers[0]);
 		must(b.counts.consumed - before == b.messages && b.lots > 0 &&
 		     b.counts.rejected[FEEDBACK_LATE] == 0);
-		print(&b, watched ? "with_watch" : "alone", watched ? WATCH + 1 : WATCH, json,
-		      watched ? "}}\n" : "},");
+		print(&b, names[watched], watched ? WATCH + 1 : WATCH, json, watched == 2 ? "}}\n" : "},");
 		tear_down(&b);
 	}
 	return 0;

@@ -28,8 +28,10 @@ static int check(const char *path, const struct config_load_assumed *assumed, in
 	config_report_release(&report);
 	printf("%s: no mistakes\n\n", path);
 	struct err err = {0};
-	if (live == 0)
+	if (live == 0) {
 		config_print_costs(config, assumed, stdout);
+		config_print_alerts(config, assumed, stdout);
+	}
 	bool fine = live == 0 || check_live(config, live, &err);
 	config_destroy(config);
 	return fine ? EXIT_FINE : command_failed(&command_check, &err);
@@ -84,9 +86,11 @@ const struct command command_check = {
 		"\n"
 		"Lists every mistake in FILE as FILE:LINE: what is wrong; exit code 2. Without mistakes: the "
 		"memory, and the\n"
-		"bytes in Redis and Kafka, that it will take to run it. Nothing is started and, without "
-		"--live, nothing\n"
-		"outside is asked. `corridor topics` asks Kafka whether the topics and rights are there.\n"
+		"bytes in Redis and Kafka, that it will take to run it; and what `alerts` mean: how often "
+		"one may be false, how\n"
+		"soon which rise of detractors is told. Nothing is started and, without --live, nothing "
+		"outside is asked.\n"
+		"`corridor topics` asks Kafka whether the topics and rights are there.\n"
 		"\n"
 		"  --rate N            responses a second that the estimate assumes, default 10\n"
 		"  --touchpoints N     touchpoints that it assumes, default touchpoints.max\n"

@@ -205,6 +205,7 @@ static bool check_source(const struct config *config, unsigned source, int64_t l
 		.sources_count = 1,
 		.reach_ms = config->reach_ms,
 		.id_key = config->id_key,
+		.registry = config->registry,
 	};
 	if (!kafka_topics_partitions(&config->kafka, &config->sources[source].topic, 1, &partitions,
 				     TIMEOUT_MS, err))

@@ -32,6 +32,7 @@ int command_usage(const struct command *, const char *format, ...) PRINTF(2, 3);
 /* "corridor NAME: MESSAGE" to stderr; returns EXIT_WORLD, or EXIT_LASTING. */
 int command_failed(const struct command *, const struct err *);
 
+extern const struct command command_alerts;
 extern const struct command command_check;
 extern const struct command command_config;
 extern const struct command command_dead_letters;

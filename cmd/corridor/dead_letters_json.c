@@ -3,23 +3,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-/* The length of the UTF-8 sequence at `at` (RFC 3629: no surrogates, nothing longer than needed); 0: it is none. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	size_t len = at[0] < 0x80		     ? 1
-		     : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
-		     : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
-		     : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
-						     : 0;
-	if (len == 0 || len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	bool wrong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) ||
-		     (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] >= 0x90);
-	return wrong ? 0 : len;
-}
+#include "base/utf8.h"
 
 /* Keys are a stranger's bytes: what is not UTF-8 becomes U+FFFD. */
 static void put_text(FILE *out, const char *name, struct str text)
@@ -31,14 +15,14 @@ static void put_text(FILE *out, const char *name, struct str text)
 	}
 	fputc('"', out);
 	for (size_t i = 0; i < text.len;) {
-		const unsigned char *at = (const unsigned char *)text.at + i;
+		const char *at = text.at + i;
 		size_t len = utf8_length(at, text.len - i);
 		if (len == 0)
 			fputs("\\ufffd", out);
 		else if (*at == '"' || *at == '\\')
 			fprintf(out, "\\%c", *at);
-		else if (*at < 0x20 || *at == 0x7f)
-			fprintf(out, "\\u%04x", *at);
+		else if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			fprintf(out, "\\u%04x", (unsigned)*at);
 		else
 			fwrite(at, 1, len, out);
 		i += len ? len : 1;

@@ -29,7 +29,7 @@ struct demo {
 	char name
 		[40]; /* of the topics, the group: new each time, since a real Kafka remembers the last demo */
 	char topic[60];
-	char status[4][200];
+	char status[4][ALERT_SUMMARY_MAX + 100];
 };
 
 static bool load_config(struct demo *d, struct err *err)
@@ -44,7 +44,8 @@ static bool load_config(struct demo *d, struct err *err)
 			   "windows: [1m, 5m, 1h, today]\n"
 			   "http: {listen: 'off'}\n"
 			   "log: {level: error}\n"
-			   "sources: [{topic: %s}]\n",
+			   "sources: [{topic: %s}]\n"
+			   "alerts: {ticket_every: 2h, page_every: 12h, silence: false}\n",
 			   d->brokers ? d->brokers : kafka_embedded_brokers(d->embedded), d->name, d->name,
 			   demo_redis_url(d->redis), d->topic);
 	d->config = config_read((struct str){yaml, (size_t)len}, CONFIG_FOR_RUN, &report);
@@ -79,6 +80,8 @@ static bool start(struct demo *d, struct err *err)
 	d->setup.start = CONFIG_START_EARLIEST;
 	d->setup.published = demo_board_published;
 	d->setup.published_context = d->board;
+	d->setup.told = demo_board_told;
+	d->setup.told_context = d->board;
 	d->pipeline = pipeline_create(&d->setup, err);
 	if (d->pipeline == NULL || !pipeline_start(d->pipeline, err))
 		return false;
@@ -109,10 +112,12 @@ static void set_status(struct demo *d, struct terminal_page *page)
 			 demo_feed_incident(d->feed));
 	else
 		d->status[1][0] = '\0';
-	snprintf(d->status[2], sizeof d->status[2],
+	unsigned raised, resolved;
+	demo_board_sentence(d->board, d->status[2], sizeof d->status[2], &raised, &resolved);
+	snprintf(d->status[3], sizeof d->status[3],
 		 "look into it yourself: redis-cli -s %s hgetall 'corridor:{%s}:survey:5m'",
 		 demo_redis_socket(d->redis), demo_feed_incident(d->feed));
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		page->status[i] = str_of(d->status[i]);
 }
 
@@ -160,6 +165,13 @@ static void summary(struct demo *d, uint64_t sent)
 		if (f.counts.rejected[i])
 			printf("  %-12s %6" PRIu64 "  %s\n", feedback_reason_code((enum feedback_reason)i),
 			       f.counts.rejected[i], feedback_reason_sentence((enum feedback_reason)i));
+	char sentence[ALERT_SUMMARY_MAX + 40];
+	unsigned raised, resolved;
+	if (demo_board_sentence(d->board, sentence, sizeof sentence, &raised, &resolved))
+		printf("Incidents: %u raised, %u resolved, with settings for a demo (at most one false page "
+		       "per "
+		       "touchpoint in 12 hours). The last word: %s\n",
+		       raised, resolved, sentence);
 	if (d->embedded)
 		puts("The broker was librdkafka's mock: fine to look at; exactly once is proved on Apache "
 		     "Kafka (make demo-kafka, make test).");
@@ -236,8 +248,11 @@ const struct command command_demo = {
 		"and reviews with\n"
 		"edits, repeats and broken messages and one scripted incident, runs the real pipeline on it "
 		"and shows what\n"
-		"Redis is told. Without a terminal: a plain snapshot every five seconds. Ctrl-C ends it; all "
-		"of it is gone then.\n"
+		"Redis is told, with the newest event of an incident below: budgets of false alerts are "
+		"large here, so that one\n"
+		"is raised within seconds. Without a terminal: a plain snapshot every five seconds. Ctrl-C "
+		"ends it; all of it is\n"
+		"gone then.\n"
 		"\n"
 		"  --for TIME        end by itself after 30s, 2m ...\n"
 		"  --brokers B       a real Kafka instead of the embedded broker; topics "

@@ -21,8 +21,8 @@ void demo_redis_stop(struct demo_redis *);   /* NULL is fine */
 
 /* ---- the feed: some history at once, then as time goes by; with one scripted incident ---- */
 #define DEMO_HISTORY_MS  (10 * 60 * 1000)
-#define DEMO_INCIDENT_MS (8 * 1000)   /* after the live part begins */
-#define DEMO_INCIDENT_LENGTH_MS (20 * 1000)
+#define DEMO_INCIDENT_MS (4 * 1000)   /* after the live part begins */
+#define DEMO_INCIDENT_LENGTH_MS (8 * 1000)
 
 struct demo_feed;
 NODISCARD struct demo_feed *demo_feed_start(const struct kafka_options *, const char *topic, int64_t now_ms, struct err *);
@@ -35,6 +35,9 @@ struct demo_board;
 struct demo_board *demo_board_create(const struct config *);
 void demo_board_destroy(struct demo_board *);
 void demo_board_published(void *board, const struct publication *, unsigned count);   /* any thread */
+/* The newest sentences of incidents, and how many were raised and resolved. Any thread. */
+void demo_board_told(void *board, const struct watch_alert *);
+size_t demo_board_sentence(struct demo_board *, char *out, size_t size, unsigned *raised, unsigned *resolved);   /* 0: none yet */
 /* Rows by name; what does not change by itself is left in place. The page's pointers are the board's until the next call. */
 void demo_board_page(struct demo_board *, struct terminal_page *);
 

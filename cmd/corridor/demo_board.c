@@ -1,6 +1,7 @@
 #include "demo.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ struct demo_board {
 	struct cell cells[CELLS_MAX], shown[CELLS_MAX];
 	unsigned count, shown_count;
 	struct terminal_row rows[CELLS_MAX];
+	char sentence[ALERT_SUMMARY_MAX + 40]; /* of the newest event */
+	unsigned raised, resolved;
 };
 
 struct demo_board *demo_board_create(const struct config *config)
@@ -73,6 +76,34 @@ void demo_board_published(void *context, const struct publication *list, unsigne
 			}
 		}
 	pthread_mutex_unlock(&board->lock);
+}
+
+void demo_board_told(void *context, const struct watch_alert *alert)
+{
+	struct demo_board *board = context;
+	struct option_pool pool = {0};
+	struct alert_event event;
+	if (!alert_read(&event, alert->json, &pool))
+		return;
+	pthread_mutex_lock(&board->lock);
+	board->raised += alert->type == ALERT_RAISED || alert->type == ALERT_REOPENED;
+	board->resolved += alert->type == ALERT_RESOLVED;
+	snprintf(board->sentence, sizeof board->sentence, "%s %s: %.*s",
+		 alert->severity == ALERT_PAGE ? "PAGE" : "ticket", alert_type_name(alert->type),
+		 (int)event.summary.len, event.summary.at);
+	pthread_mutex_unlock(&board->lock);
+	option_pool_release(&pool);
+}
+
+size_t demo_board_sentence(struct demo_board *board, char *out, size_t size, unsigned *raised,
+			   unsigned *resolved)
+{
+	pthread_mutex_lock(&board->lock);
+	size_t len = (size_t)snprintf(out, size, "%s", board->sentence);
+	*raised = board->raised;
+	*resolved = board->resolved;
+	pthread_mutex_unlock(&board->lock);
+	return len < size ? len : size - 1;
 }
 
 static int by_ledger_and_name(const void *a, const void *b)

@@ -9,7 +9,7 @@
 #include "log/log.h"
 #include "os/os.h"
 
-enum { RATE = 40, HISTORY_PER_MS = 20 };
+enum { RATE = 100, HISTORY_PER_MS = 20 };
 
 struct demo_feed {
 	struct feed *feed;

@@ -7,17 +7,9 @@
 #include "base/version.h"
 
 const struct command *const commands[] = {
-	&command_demo,
-	&command_run,
-	&command_replay,
-	&command_generate,
-	&command_check,
-	&command_config,
-	&command_topics,
-	&command_dead_letters,
-	&command_ping,
-	&command_help,
-	NULL,
+	&command_demo,	       &command_run,	&command_replay, &command_generate,
+	&command_check,	       &command_config, &command_topics, &command_alerts,
+	&command_dead_letters, &command_ping,	&command_help,	 NULL,
 };
 
 static int unknown(const char *name)

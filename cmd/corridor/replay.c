@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "config/config.h"
 #include "os/os.h"
+#include "replay_events.h"
 #include "terminal/terminal.h"
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
@@ -31,6 +32,7 @@ struct job {
 	struct replay *replay;
 	struct replay_lines *lines;
 	FILE *letters;
+	struct replay_events events;
 	int input;
 	struct err err;
 };
@@ -39,10 +41,13 @@ struct job {
 
 static int read_arguments(struct job *job, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},	{"topic", required_argument, NULL, 't'},
-		{"format", required_argument, NULL, 'f'},	{"at", required_argument, NULL, 'a'},
-		{"dead-letters", required_argument, NULL, 'd'}, {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"topic", required_argument, NULL, 't'},
+						{"format", required_argument, NULL, 'f'},
+						{"at", required_argument, NULL, 'a'},
+						{"dead-letters", required_argument, NULL, 'd'},
+						{"alerts", required_argument, NULL, 'i'},
+						{0}};
 	static const char *const formats[] = {"table", "json", "csv"};
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -50,6 +55,7 @@ static int read_arguments(struct job *job, int argc, char **argv)
 		case 'c': job->config_path = optarg; break;
 		case 't': job->topic = optarg; break;
 		case 'd': job->letters_path = optarg; break;
+		case 'i': job->events.path = optarg; break;
 		case 'a':
 			if (!feedback_time(str_of(optarg), &job->at_ms))
 				return command_usage(
@@ -156,7 +162,7 @@ static bool open_files(struct job *job)
 		posix_fadvise(job->input, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (job->letters_path && (job->letters = fopen(job->letters_path, "we")) == NULL)
 		err_set(&job->err, "%s: %s", job->letters_path, strerror(errno));
-	return !job->err.set;
+	return !job->err.set && replay_events_open(&job->events, &job->err);
 }
 
 static bool create(struct job *job)
@@ -167,16 +173,22 @@ static bool create(struct job *job)
 			   .responses = config->responses,
 			   .sources = &job->source,
 			   .sources_count = 1,
-			   .id_key = config->id_key},
+			   .id_key = config->id_key,
+			   .registry = config->registry},
 		.watch = {.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
 			  .zone = job->zone,
 			  .zones = job->zones,
-			  .zones_count = job->zones_open},
+			  .zones_count = job->zones_open,
+			  .alerts = config->alerts,
+			  .registry = config->registry},
+		.alert = replay_events_keep,
+		.alert_context = &job->events,
 		.at_ms = job->at_ms,
 		.machine_ms = os_wall_ms() + config->intake.max_future_skew_ms,
 	};
 	memcpy(setup.watch.windows.specs, config->windows, sizeof config->windows);
 	setup.watch.windows.count = config->windows_count;
+	setup.watch.alerts.enabled = job->events.path != NULL;
 	option_defaults(watch_options, &setup.watch.options, &job->pool);
 	job->replay = replay_create(&setup, keep_letter, job, &job->err);
 	return job->replay != NULL;
@@ -285,9 +297,13 @@ static void print_table(struct job *job)
 	free(table.rows);
 }
 
+/* With `--alerts -` the events are all that is asked for. */
 static void print_results(struct job *job)
 {
 	char head[REPLAY_TEXT_MAX];
+	replay_events_write(&job->events, &job->err);
+	if (job->events.out == stdout)
+		return;
 	if (job->format == FORMAT_TABLE)
 		print_table(job);
 	if (job->format == FORMAT_CSV)
@@ -307,6 +323,8 @@ static void print_summary(const struct job *job)
 		"%" PRIu64 " events: %" PRIu64 " repeats, %" PRIu64 " edits, %" PRIu64 " superseded, %" PRIu64
 		" deletions, %" PRIu64 " without a score, %" PRIu64 " rejected",
 		c->consumed, c->duplicates, c->edits, c->superseded, c->deletions, c->unscored, rejected);
+	if (job->events.out)
+		fprintf(stderr, ", %zu events of incidents", job->events.count);
 	if (c->left_out)
 		fprintf(stderr, ", %" PRIu64 " dated after --at", c->left_out);
 	fputs("\n", stderr);
@@ -332,6 +350,7 @@ static void release(struct job *job)
 {
 	if (job->letters && fclose(job->letters) != 0)
 		err_set(&job->err, "%s: %s", job->letters_path, strerror(errno));
+	replay_events_release(&job->events, &job->err);
 	if (job->input > STDIN_FILENO)
 		close(job->input);
 	replay_destroy(job->replay);
@@ -382,6 +401,10 @@ const struct command command_replay = {
 		"                        Default: they end with the newest event\n"
 		"  --dead-letters FILE   keep the rejects, a JSON object a line: line, reason, detail, raw "
 		"(base64)\n"
+		"  --alerts FILE|-       every raise, update and resolve that `run` would have told with the "
+		"configuration's\n"
+		"                        alerts, a JSON object a line, by time: try settings on last year's "
+		"data. With - only these\n"
 		"\n"
 		"A rejected event changes nothing in the exit code. A summary goes to standard error.\n",
 	.run = replay_run,

@@ -9,7 +9,7 @@
 #include "pipeline/pipeline.h"
 
 /* What can change while it runs does; what can't is said, and the old values stay. */
-static void reload(const char *path, struct config *config)
+static void reload(struct pipeline *pipeline, const char *path, struct config *config)
 {
 	struct config_report report = {0};
 	struct config_changes changes = {0};
@@ -32,6 +32,7 @@ static void reload(const char *path, struct config *config)
 		log_info("%s read again: nothing changed", path);
 	config_apply_live(config, fresh);
 	log_setup(&config->log);
+	pipeline_reload(pipeline, config);
 	config_changes_release(&changes);
 	config_report_release(&report);
 	config_destroy(fresh);
@@ -47,7 +48,7 @@ static bool serve(struct pipeline *pipeline, struct os_signals *signals, const c
 			return true;
 		}
 		if (signal == OS_SIGNAL_RELOAD)
-			reload(path, config);
+			reload(pipeline, path, config);
 		if (!pipeline_tick(pipeline, err))
 			return false;
 	}

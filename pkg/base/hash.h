@@ -1,7 +1,7 @@
 /*
  * hash - xxh3 for what we choose ourselves, keyed SipHash for what strangers choose.
  *
- * The only user of xxhash; with `sink` the only user of libsodium. xxh3 is 3.5 ns for a short name but anyone can construct
+ * The only user of xxhash; with `sink` and `http` the only user of libsodium. xxh3 is 3.5 ns for a short name but anyone can construct
  * collisions, so ids and customers, which come from outside, go through SipHash-2-4-128 under a secret key.
  */
 #ifndef BASE_HASH_H

@@ -21,12 +21,21 @@
 #define BUNDLE_BYTES_MAX (512 * 1024)   /* of a message as written; one of four times that is still read */
 #define BUNDLE_NAME_MAX  1024           /* bytes of a touchpoint's or an instance's name; longer is a bug here, refused there */
 
+/* Which source a touchpoint's newest response came from. */
+struct bundle_sources {
+	const struct str *names;   /* at most BUNDLE_NAME_MAX bytes each; those beyond BUNDLE_SOURCES_BYTES together are left out */
+	uint32_t count;
+	const uint16_t *of;        /* by touchpoint: its place + 1; 0: not known */
+};
+#define BUNDLE_SOURCES_BYTES 32768
+
 struct bundle_head {
 	uint32_t version;      /* filled in by the writer */
 	uint32_t shards;       /* partitions of corridor.tallies when it was created: a touchpoint's partition is hash % shards */
 	int64_t clock_ms;      /* the intake's clock when the bundle was closed */
 	bool behind;           /* the intake is far behind its input: no silence may be judged */
 	struct str instance;
+	const struct bundle_sources *sources;   /* of the writer only; NULL: not told */
 	uint32_t journals;     /* partitions of corridor.responses when it was created: an input partition's is hash % journals; 0: not known */
 };
 
@@ -60,6 +69,7 @@ void bundle_reader_destroy(struct bundle_reader *);
 /* Cells come grouped by touchpoint. Borrowed until the next read. */
 struct bundle_group {
 	struct str touchpoint;
+	struct str source;     /* empty: not known */
 	uint32_t count;
 	const struct tally_cell *cells;   /* .touchpoint is the group's index */
 };

@@ -11,7 +11,7 @@
 
 #define ROWS_MAX   (BUNDLE_BYTES_MAX / 2)
 /* Version, shards, clock, flag, and tag and length of each column, each at its largest. */
-#define HEAD_BYTES 168
+#define HEAD_BYTES 192
 
 struct bundle_writer {
 	uint32_t touchpoints_max;
@@ -25,6 +25,10 @@ struct bundle_writer {
 	int64_t second;           /* of the row before */
 	uint8_t *names_text, *kinds, *keys;
 	uint32_t *name_lengths, *counts, *touchpoints, *contents;
+	uint32_t *sources;        /* beside counts */
+	uint8_t *source_text;     /* of this head: the names that fit, and their lengths */
+	uint32_t *source_lengths;
+	uint32_t source_count, source_bytes;
 	int64_t *seconds;
 	int32_t *deltas;
 	uint64_t *versions;

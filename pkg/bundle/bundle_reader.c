@@ -158,6 +158,28 @@ static bool read_groups(const Corridor__Bundle *m, struct tally_cell *cells, str
 	return cell == m->n_seconds && text == m->names.len;
 }
 
+/* Whoever wrote it knew sources, or did not. */
+static bool read_sources(struct bundle_reader *reader, const Corridor__Bundle *m, struct bundle_group *groups)
+{
+	if (m->n_sources != 0 && m->n_sources != m->n_cells)
+		return false;
+	struct str *names = arena_alloc(reader, (m->n_source_lengths + 1) * sizeof *names);
+	size_t text = 0;
+	if (names == NULL)
+		return false;
+	names[0] = (struct str){"", 0};
+	for (size_t i = 0; i < m->n_source_lengths; i++)
+		if (!next_name(m->source_names, &text, m->source_lengths[i], &names[i + 1]))
+			return false;
+	for (size_t g = 0; g < m->n_cells; g++) {
+		uint32_t source = m->n_sources ? m->sources[g] : 0;
+		if (source > m->n_source_lengths)
+			return false;
+		groups[g].source = names[source];
+	}
+	return text == m->source_names.len;
+}
+
 bool bundle_read(struct bundle_reader *reader, struct str bytes, struct bundle *out)
 {
 	reset(reader);
@@ -173,15 +195,16 @@ bool bundle_read(struct bundle_reader *reader, struct str bytes, struct bundle *
 		return false;
 	struct tally_cell *cells = arena_alloc(reader, m->n_seconds * sizeof *cells);
 	struct bundle_group *groups = arena_alloc(reader, m->n_cells * sizeof *groups);
-	if (cells == NULL || groups == NULL || !read_cells(m, cells) || !read_groups(m, cells, groups))
+	if (cells == NULL || groups == NULL || !read_cells(m, cells) || !read_groups(m, cells, groups) ||
+	    !read_sources(reader, m, groups))
 		return false;
 	*out = (struct bundle){
-		.head = {m->version,
-			 m->shards,
-			 m->clock_ms,
-			 m->behind,
-			 {(const char *)m->instance.data, m->instance.len},
-			 m->journals},
+		.head = {.version = m->version,
+			 .shards = m->shards,
+			 .clock_ms = m->clock_ms,
+			 .behind = m->behind,
+			 .instance = {(const char *)m->instance.data, m->instance.len},
+			 .journals = m->journals},
 		.groups_count = (uint32_t)m->n_cells,
 		.groups = groups,
 	};

@@ -16,6 +16,9 @@ struct bundle_writer *bundle_writer_create(uint32_t touchpoints_max)
 	w->keys = must_alloc(BUNDLE_BYTES_MAX);
 	w->name_lengths = must_array(ROWS_MAX, sizeof *w->name_lengths);
 	w->counts = must_array(ROWS_MAX, sizeof *w->counts);
+	w->sources = must_array(ROWS_MAX, sizeof *w->sources);
+	w->source_text = must_alloc(BUNDLE_SOURCES_BYTES);
+	w->source_lengths = must_array(BUNDLE_SOURCES_BYTES, sizeof *w->source_lengths);
 	w->touchpoints = must_array(ROWS_MAX, sizeof *w->touchpoints);
 	w->contents = must_array(ROWS_MAX, sizeof *w->contents);
 	w->seconds = must_array(ROWS_MAX, sizeof *w->seconds);
@@ -32,9 +35,10 @@ void bundle_writer_destroy(struct bundle_writer *w)
 {
 	if (w == NULL)
 		return;
-	void *all[] = {w->names_text,  w->packed,   w->kinds,	w->keys,   w->name_lengths, w->counts,
-		       w->touchpoints, w->contents, w->seconds, w->deltas, w->versions,	    w->order,
-		       w->place,       w->stamp,    w->from,	w->entries, w->shard_of};
+	void *all[] = {w->names_text, w->packed,      w->kinds,	   w->keys,	   w->name_lengths,
+		       w->counts,     w->touchpoints, w->contents, w->seconds,	   w->deltas,
+		       w->versions,   w->order,	      w->place,	   w->stamp,	   w->from,
+		       w->entries,    w->shard_of,    w->sources,  w->source_text, w->source_lengths};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		free(all[i]);
 	free(w);
@@ -62,6 +66,7 @@ void part_name(struct bundle_writer *w, struct str name)
 		memcpy(w->names_text + w->names_bytes, name.at, name.len);
 	w->names_bytes += name.len;
 	w->name_lengths[w->names] = (uint32_t)name.len;
+	w->sources[w->names] = 0;
 	w->counts[w->names++] = 0;
 	w->bytes += name.len + varint_bytes(name.len);
 }
@@ -99,7 +104,8 @@ struct output {
 
 static void begin(struct bundle_writer *w, const struct output *out)
 {
-	part_begin(w, out->head->clock_ms, HEAD_BYTES + out->head->instance.len);
+	part_begin(w, out->head->clock_ms,
+		   HEAD_BYTES + out->head->instance.len + w->source_bytes + 2 * (size_t)w->source_count);
 }
 
 static bool flush(struct bundle_writer *w, struct output *out)
@@ -115,6 +121,11 @@ static bool flush(struct bundle_writer *w, struct output *out)
 	message.n_name_lengths = message.n_cells = w->names;
 	message.name_lengths = w->name_lengths;
 	message.cells = w->counts;
+	message.source_names = (ProtobufCBinaryData){w->source_bytes, w->source_text};
+	message.n_source_lengths = w->source_count;
+	message.source_lengths = w->source_lengths;
+	message.n_sources = w->source_count ? w->names : 0;
+	message.sources = w->sources;
 	message.n_seconds = w->rows;
 	message.seconds = w->seconds;
 	message.kinds = (ProtobufCBinaryData){w->rows, w->kinds};
@@ -142,8 +153,10 @@ static bool write_touchpoint(struct bundle_writer *w, struct str name, const str
 	bool named = false;
 	uint32_t count;
 	const struct tally_cell *cells = tally_cells(tally, place, &count);
-	/* A group's count is a varint of 3 bytes at most, its length one of 2. */
-	size_t name_bytes = name.len + 5;
+	const struct bundle_sources *sources = out->head->sources;
+	uint32_t source = sources ? sources->of[tally_touchpoint(tally, place)] : 0;
+	/* A group's count is a varint of 3 bytes at most, its length one of 2, its source one of 3. */
+	size_t name_bytes = name.len + 8;
 	for (const struct tally_cell *cell = cells; cell < cells + count; cell++) {
 		int64_t step = (int64_t)cell->second - w->second;
 		size_t cost = varint_bytes(zigzag(step)) + 1 + varint_bytes(zigzag(cell->delta));
@@ -156,7 +169,8 @@ static bool write_touchpoint(struct bundle_writer *w, struct str name, const str
 		}
 		if (!named) {
 			part_name(w, name);
-			w->bytes += 3;
+			w->bytes += 6;
+			w->sources[w->names - 1] = source <= w->source_count ? source : 0;
 			named = true;
 		}
 		w->bytes += cost;
@@ -166,12 +180,26 @@ static bool write_touchpoint(struct bundle_writer *w, struct str name, const str
 	return true;
 }
 
+static void take_sources(struct bundle_writer *w, const struct bundle_sources *sources)
+{
+	w->source_count = w->source_bytes = 0;
+	for (uint32_t i = 0; sources && i < sources->count; i++) {
+		struct str name = sources->names[i];
+		if (name.len > BUNDLE_NAME_MAX || w->source_bytes + name.len > BUNDLE_SOURCES_BYTES)
+			return;
+		memcpy(w->source_text + w->source_bytes, name.at, name.len);
+		w->source_bytes += (uint32_t)name.len;
+		w->source_lengths[w->source_count++] = (uint32_t)name.len;
+	}
+}
+
 bool bundle_write(struct bundle_writer *w, const struct bundle_head *head, const struct names *names,
 		  struct tally *tally, bool tick, bundle_emit *emit, void *context)
 {
 	struct output out = {.head = head, .emit = emit, .context = context};
 	must(head->instance.len <= BUNDLE_NAME_MAX);
 	sort_by_shard(w, names, tally, head->shards);
+	take_sources(w, head->sources);
 	for (; out.shard < head->shards; out.shard++) {
 		out.sent = false;
 		begin(w, &out);

@@ -19,6 +19,9 @@
 
 #define CHECKPOINT_VERSION 1
 #define CHECKPOINT_WINDOWS 16   /* kind of ledger l's windows: CHECKPOINT_WINDOWS + l */
+#define CHECKPOINT_JUDGED  32   /* ... and of what its detectors know */
+#define CHECKPOINT_SOURCE  40   /* of a touchpoint: the name of the source of its newest responses */
+#define CHECKPOINT_GROUPS  48   /* of a partition, in a field without a name: what its touchpoints have in common */
 
 struct checkpoint_head {
 	int64_t log_ms, offset;   /* the position that this state comes from */

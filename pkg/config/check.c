@@ -129,7 +129,7 @@ static void check_sweep(const struct config *config, struct config_report *repor
 
 /* ---- zones ---- */
 
-static void check_zone(const char *name, unsigned line, const char *key, struct config_report *report)
+void config_check_zone(const char *name, unsigned line, const char *key, struct config_report *report)
 {
 	struct err err = {0};
 	struct zone *zone = zone_open(name, &err);
@@ -141,9 +141,9 @@ static void check_zone(const char *name, unsigned line, const char *key, struct 
 
 static void check_zones(const struct config *config, struct config_report *report)
 {
-	check_zone(config->general.zone, config_line(config, "zone"), "zone", report);
+	config_check_zone(config->general.zone, config_line(config, "zone"), "zone", report);
 	for (unsigned i = 0; i < config->zones_count; i++)
-		check_zone(config->zones[i].zone, config->zones[i].line, "touchpoints.zones", report);
+		config_check_zone(config->zones[i].zone, config->zones[i].line, "touchpoints.zones", report);
 }
 
 /* ---- sources ---- */
@@ -249,6 +249,22 @@ static void check_with(bool good, const struct config *config, const char *key, 
 				  err->text);
 }
 
+static void check_acknowledging(const struct config *config, struct config_report *report)
+{
+	struct err token = {0}, url = {0};
+	struct http_secret secret;
+	const char *public_url = config->http.public_url;
+	check_with(http_secret_read(&secret, config->http.token_file, &token), config, "http.token_file",
+		   &token, report);
+	check_with(public_url == NULL || http_check_public_url(public_url, &url), config, "http.public_url",
+		   &url, report);
+	explicit_bzero(&secret, sizeof secret);
+	if (public_url && config->http.token_file == NULL)
+		config_report_add(
+			report, config_line(config, "http.public_url"),
+			"http.public_url: links to acknowledge with are signed: http.token_file is missing");
+}
+
 static void check_addresses(const struct config *config, struct config_report *report)
 {
 	struct err url = {0}, prefix = {0}, listen = {0};
@@ -256,6 +272,7 @@ static void check_addresses(const struct config *config, struct config_report *r
 	check_with(store_check_prefix(config->redis.prefix, &prefix), config, "redis.prefix", &prefix,
 		   report);
 	check_with(http_check_listen(config->http.listen, &listen), config, "http.listen", &listen, report);
+	check_acknowledging(config, report);
 	static const struct {
 		const char *key;
 		size_t offset;
@@ -311,7 +328,11 @@ void config_check(struct config *config, enum config_use use, struct config_repo
 		check_reach(config, report);
 	check_sweep(config, report);
 	check_zones(config, report);
+	config_check_declared(config, report);
 	check_sources(config, use, report);
 	check_addresses(config, report);
+	config_check_links(config, report);
+	config_check_delivery(config, report);
+	config_check_sinks(config, use, report);
 	read_id_key(config, report);
 }

@@ -2,9 +2,9 @@
  * config - the configuration file: read whole, checked whole, every mistake named with its line.
  *
  * The file is YAML. Its keys are the rows that modules export (base/option.h), put under a name each by one table in sections.c;
- * this module knows rows and where they go, not what they mean. Three things are no rows: `sources` (a list of rows), `zones`
- * of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or ${NAME:-default}
- * from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
+ * this module knows rows and where they go, not what they mean. What is no row: `sources` and `sinks` (lists of rows), `zones`
+ * and `declared` of touchpoints (names are the user's) and librdkafka's properties under `kafka`. Values may hold ${NAME} or
+ * ${NAME:-default} from the environment; $${ is a plain ${. What only several keys together can get wrong is in check.c.
  *
  * A configuration is read once and never changes; a reload reads another one and compares (config_changes).
  */
@@ -14,14 +14,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "alert/alert.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "desk/desk.h"
 #include "feedback/feedback.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "kafka/kafka.h"
 #include "log/log.h"
+#include "registry/registry.h"
 #include "response/response.h"
+#include "sink/sink.h"
 #include "store/store.h"
 #include "watch/watch.h"
 #include "window/window.h"
@@ -71,6 +75,12 @@ struct config_zone {
 	unsigned line;
 };
 
+struct config_touchpoint {
+	struct registry_touchpoint is;
+	const char *zone;
+	unsigned zone_line;
+};
+
 struct config {
 	struct config_general general;
 	struct log_options log;
@@ -80,11 +90,17 @@ struct config {
 	struct intake_options intake; /* also `touchpoints.max` */
 	struct response_options responses;
 	struct watch_options publish;
+	struct alert_options alerts;
+	struct desk_options delivery;
 
 	struct config_source *sources;
 	unsigned sources_count;
-	struct config_zone *zones;
+	struct config_zone *zones; /* also those of declared touchpoints */
 	unsigned zones_count;
+	struct config_touchpoint *declared; /* in the customer's order */
+	unsigned declared_count;
+	struct sink_options *sinks;
+	unsigned sinks_count;
 
 	/* Worked out from the above. */
 	bool intake_here, watch_here; /* the roles */
@@ -95,9 +111,12 @@ struct config {
 		id_key; /* from intake.id_key_file; without one from the group's name, which hides nothing */
 	const char *const *topics; /* of the sources, in their order: for a consumer */
 	const struct intake_source *intake_sources; /* likewise: for an intake */
+	struct registry *registry; /* of the declared touchpoints, in their order; never NULL */
+	const char **registry_zones; /* for registry_json: that of each, wherever it is said; NULL: not said */
 
 	/* Private. */
 	const char *window_names[WINDOWS_MAX + 1];
+	unsigned *sink_lines;
 	struct config_places *places;
 	struct option_pool pool;
 };
@@ -146,14 +165,23 @@ struct config_costs {
 	double response_tables, response_tables_full; /* all lanes: at the assumed rate, at responses.max */
 	double responses_rate; /* responses a second that the tables have room for, for the whole horizon */
 	double windows; /* watch, one ledger a touchpoint */
+	double detectors; /* watch, those of all ledgers that sources have */
 	double kafka_queues; /* librdkafka's, when we fall behind */
 	double intake_rss, watch_rss, rss; /* 0 for a role that is not here */
-	double redis_hashes, redis_series, redis_checkpoint, redis;
+	double redis_hashes, redis_series, redis_checkpoint, redis_alerts, redis;
+	double redis_events; /* beside these: what happened, once as much has happened as is kept */
 	double tallies_per_day, journal_per_day; /* one replica, before compression */
 	double retention_days;
 	double topics; /* both, kept for the retention */
 };
 struct config_costs config_costs(const struct config *, const struct config_load_assumed *);
 void config_print_costs(const struct config *, const struct config_load_assumed *, FILE *);
+
+/* ---- what the settings of alerts mean ---- */
+
+/* Kinds that sources have, at least 1: so many detectors has a touchpoint. */
+unsigned config_ledgers_read(const struct config *);
+/* How often each touchpoint may be falsely alerted of, and how soon a rise is told at a few traffic levels. */
+void config_print_alerts(const struct config *, const struct config_load_assumed *, FILE *);
 
 #endif

@@ -14,6 +14,8 @@ struct section {
 };
 extern const struct section config_sections[]; /* of struct config; ended by rows NULL */
 extern const struct section source_sections[]; /* of struct config_source */
+extern const struct section touchpoint_sections[]; /* of struct config_touchpoint */
+extern const struct section sink_sections[]; /* of struct sink_options */
 extern const char *const config_ledgers[]; /* enum ledger's names */
 
 #define KEY_BYTES 128
@@ -49,6 +51,30 @@ void node_set_row(struct loader *, const struct option_row *, const char *key, c
 bool document_parse(struct str text, yaml_document_t *, struct config_report *); /* true: delete it */
 void document_walk(struct loader *);
 
+/* One level of tables: the whole file, or one item of a list. */
+struct scope {
+	const struct section *sections;
+	void *base; /* the struct that the sections' offsets are of */
+	const char *of; /* " of a source" */
+	bool top;
+};
+void document_map(struct loader *, const struct scope *, const char *path, const yaml_node_t *mapping);
+/* A key that can be used, or NULL: reported. */
+const char *document_key(struct loader *, const yaml_node_pair_t *, size_t max, const char *must_be);
+/* Is there no pair with the same key before this one? Else reported. */
+bool document_first(struct loader *, const yaml_node_t *mapping, const yaml_node_pair_t *, const char *path);
+
+void list_sources(struct loader *, const yaml_node_t *);
+void list_sinks(struct loader *, const yaml_node_t *);
+void list_zones(struct loader *, const yaml_node_t *);
+void list_declared(struct loader *, const yaml_node_t *);
+
 void config_check(struct config *, enum config_use, struct config_report *); /* fills in what is derived */
+/* Makes the registry, and adds the zones of declared touchpoints to those of all. */
+void config_check_declared(struct config *, struct config_report *);
+void config_check_links(const struct config *, struct config_report *);
+void config_check_delivery(const struct config *, struct config_report *);
+void config_check_sinks(struct config *, enum config_use, struct config_report *);
+void config_check_zone(const char *name, unsigned line, const char *key, struct config_report *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * document - the YAML tree against the tables: every key is a row, a section, one of the
- * three things that are no rows, or wrong.
+ * document - the YAML tree against the tables: every key is a row, a section, one of the things that are no
+ * rows (lists.c), or wrong.
  */
 #include "config/config_priv.h"
 
@@ -8,23 +8,16 @@
 
 #include "base/nearest.h"
 
-/* One level of tables: the whole file, or one source. */
-struct scope {
-	const struct section *sections;
-	void *base; /* the struct that the sections' offsets are of */
-	const char *of; /* " of a source" */
-	bool top;
-};
-
 /* ---- what is no row ---- */
-
-static void read_sources(struct loader *, const yaml_node_t *);
-static void read_zones(struct loader *, const yaml_node_t *);
 
 static const struct special {
 	const char *key;
 	void (*read)(struct loader *, const yaml_node_t *);
-} specials[] = {{"sources", read_sources}, {"touchpoints.zones", read_zones}, {0}};
+} specials[] = {{"sources", list_sources},
+		{"sinks", list_sinks},
+		{"touchpoints.zones", list_zones},
+		{"touchpoints.declared", list_declared},
+		{0}};
 
 #define PROPERTIES "kafka" /* takes librdkafka's names beside its rows */
 
@@ -149,8 +142,6 @@ static void read_property(struct loader *loader, const struct scope *scope, cons
 	kafka->properties = all;
 }
 
-static void walk(struct loader *, const struct scope *, const char *path, const yaml_node_t *mapping);
-
 static void handle(struct loader *loader, const struct scope *scope, const char *path, const char *word,
 		   const yaml_node_pair_t *pair)
 {
@@ -178,7 +169,7 @@ static void handle(struct loader *loader, const struct scope *scope, const char 
 	each_key(scope, look_for_section, &search);
 	if (search.is_section) {
 		if (value->type == YAML_MAPPING_NODE)
-			walk(loader, scope, key, value);
+			document_map(loader, scope, key, value);
 		else if (!node_absent(value))
 			config_report_add(loader->report, node_line(value), "%s%s must be a map of keys", key,
 					  scope->of);
@@ -201,9 +192,18 @@ static unsigned given_before(struct loader *loader, const yaml_node_t *mapping, 
 	return 0;
 }
 
-/* A key that can be used, or NULL: reported. */
-static const char *key_text(struct loader *loader, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
-			    const char *path)
+bool document_first(struct loader *loader, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
+		    const char *path)
+{
+	const yaml_node_t *key = yaml_document_get_node(loader->yaml, pair->key);
+	unsigned first = given_before(loader, mapping, pair);
+	if (first > 0)
+		config_report_add(loader->report, node_line(key), "%s%s%s is given twice, first in line %u",
+				  path, *path ? "." : "", (const char *)key->data.scalar.value, first);
+	return first == 0;
+}
+
+const char *document_key(struct loader *loader, const yaml_node_pair_t *pair, size_t max, const char *must_be)
 {
 	const yaml_node_t *key = yaml_document_get_node(loader->yaml, pair->key);
 	if (key->type != YAML_SCALAR_NODE) {
@@ -211,84 +211,22 @@ static const char *key_text(struct loader *loader, const yaml_node_t *mapping, c
 		return NULL;
 	}
 	const char *word = (const char *)key->data.scalar.value;
-	if (strlen(word) != key->data.scalar.length || key->data.scalar.length == 0 ||
-	    key->data.scalar.length + strlen(path) + 2 > KEY_BYTES) {
-		config_report_add(loader->report, node_line(key),
-				  "a key must have 1 to about 100 characters");
-		return NULL;
-	}
-	unsigned first = given_before(loader, mapping, pair);
-	if (first > 0) {
-		config_report_add(loader->report, node_line(key), "%s%s%s is given twice, first in line %u",
-				  path, *path ? "." : "", word, first);
-		return NULL;
-	}
-	return word;
+	size_t len = key->data.scalar.length;
+	if (len > 0 && len <= max && strlen(word) == len)
+		return word;
+	config_report_add(loader->report, node_line(key), "%s", must_be);
+	return NULL;
 }
 
-static void walk(struct loader *loader, const struct scope *scope, const char *path,
-		 const yaml_node_t *mapping)
+void document_map(struct loader *loader, const struct scope *scope, const char *path,
+		  const yaml_node_t *mapping)
 {
 	yaml_node_pair_t *end = mapping->data.mapping.pairs.top;
 	for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < end; pair++) {
-		const char *word = key_text(loader, mapping, pair, path);
-		if (word != NULL)
+		const char *word = document_key(loader, pair, KEY_BYTES - strlen(path) - 2,
+						"a key must have 1 to about 100 characters");
+		if (word != NULL && document_first(loader, mapping, pair, path))
 			handle(loader, scope, path, word, pair);
-	}
-}
-
-/* ---- sources and zones ---- */
-
-static void read_source(struct loader *loader, const yaml_node_t *node)
-{
-	struct config *config = loader->config;
-	struct config_source *source = &config->sources[config->sources_count];
-	struct scope scope = {source_sections, source, " of a source", false};
-	source->line = node_line(node);
-	if (node->type != YAML_MAPPING_NODE) {
-		config_report_add(loader->report, source->line,
-				  "a source must be a map with a topic: `- topic: NAME`");
-		return;
-	}
-	for (const struct section *s = source_sections; s->rows != NULL; s++)
-		option_defaults(s->rows, source, &config->pool);
-	source->line = node_line(node);
-	walk(loader, &scope, "", node);
-	config->sources_count++;
-}
-
-static void read_sources(struct loader *loader, const yaml_node_t *node)
-{
-	struct config *config = loader->config;
-	if (node->type != YAML_SEQUENCE_NODE) {
-		config_report_add(loader->report, node_line(node),
-				  "sources must be a list: `- topic: NAME` for each");
-		return;
-	}
-	yaml_node_item_t *item = node->data.sequence.items.start, *end = node->data.sequence.items.top;
-	config->sources = option_pool_take(&config->pool, (size_t)(end - item) * sizeof *config->sources);
-	for (; item < end; item++)
-		read_source(loader, yaml_document_get_node(loader->yaml, *item));
-}
-
-static void read_zones(struct loader *loader, const yaml_node_t *node)
-{
-	struct config *config = loader->config;
-	if (node->type != YAML_MAPPING_NODE) {
-		config_report_add(loader->report, node_line(node),
-				  "touchpoints.zones must be a map: `NAME: Europe/Berlin` for each");
-		return;
-	}
-	yaml_node_pair_t *pair = node->data.mapping.pairs.start, *end = node->data.mapping.pairs.top;
-	config->zones = option_pool_take(&config->pool, (size_t)(end - pair) * sizeof *config->zones);
-	for (; pair < end; pair++) {
-		const char *name = key_text(loader, node, pair, "touchpoints.zones");
-		const yaml_node_t *value = yaml_document_get_node(loader->yaml, pair->value);
-		const char *zone =
-			name != NULL ? node_text(loader, "a zone in touchpoints.zones", value) : NULL;
-		if (zone != NULL)
-			config->zones[config->zones_count++] = (struct config_zone){
-				option_keep(&config->pool, str_of(name)), zone, node_line(value)};
 	}
 }
 
@@ -302,5 +240,5 @@ void document_walk(struct loader *loader)
 		config_report_add(loader->report, node_line(root),
 				  "the file must be a map of keys: `key: value` lines");
 	else
-		walk(loader, &scope, "", root);
+		document_map(loader, &scope, "", root);
 }

@@ -10,11 +10,18 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "spike/spike.h"
 
 #define RESPONSE_BYTES 47.0 /* of the response table, an entry: 40 and a tag, at the load at which it grows */
 #define NAME_ENTRY     64.0 /* of a dictionary of names, beside the name: slot, hash, offset */
 #define SLOT_BYTES                                                                                           \
 	700.0 /* of the watch, a touchpoint: sums, tables of blocks, positions, what was published when */
+#define ALLOCATED 16.0 /* malloc's own, beside what it gives */
+#define INCIDENTS 3.0 /* kinds of alert that a touchpoint's ledger may have open */
+#define DETECTOR_BYTES                                                                                       \
+	(sizeof(struct spike) + sizeof(struct spike_silence) + INCIDENTS * sizeof(struct alert_incident) +   \
+	 24 + ALLOCATED) /* a touchpoint's ledger; with numbers beside them */
+#define RISE_BYTES    (sizeof(struct spike) + ALLOCATED) /* more, where promoters are watched too */
 #define SLACK	      1.3 /* slabs in part used, counters that were widened */
 #define PANES	      61.0
 #define COUNTERS      11.0
@@ -28,6 +35,12 @@
 #define SERIES_FIELD	25.0
 #define INDEX_BYTES	190.0 /* ZSET entry and `pos` */
 #define CHECKPOINT_BASE 350.0
+#define SAVED_DETECTOR	750.0 /* in a checkpoint, a touchpoint's ledger: spike 340, silence 377 */
+#define SAVED_RISE	345.0
+#define ALERT_HASH	440.0 /* 16 fields, with an incident that is open; 170 with none so far */
+#define EVENT_BYTES	1100.0 /* of the stream: one of 900 bytes, with labels, parents and links */
+#define INCIDENT_BYTES	1230.0 /* its newest event again, and when it was over */
+#define INCIDENTS_KEPT	10000.0
 
 #define CELL_BYTES    5.0 /* of a bundle: second, ledger, bin, delta, packed */
 #define GROUP_BYTES   6.0 /* beside the touchpoint's name */
@@ -78,11 +91,22 @@ static void add_touchpoints(const struct config *config, double per_s, struct co
 		checkpoint += one.saved;
 	}
 	costs->windows = costs->touchpoints * (SLOT_BYTES + NAME_ENTRY + name_bytes + rings);
+	const struct alert_options *alerts = &config->alerts;
+	if (alerts->enabled) {
+		unsigned ledgers = config_ledgers_read(config);
+		double rise = alerts->promoter_rise;
+		costs->detectors = costs->touchpoints * ledgers * (DETECTOR_BYTES + rise * RISE_BYTES);
+		checkpoint += ledgers * (SAVED_DETECTOR + rise * SAVED_RISE);
+		costs->redis_alerts = costs->touchpoints * (ALERT_HASH + name_bytes);
+		costs->redis_events =
+			(double)config->redis.alerts_max * EVENT_BYTES + INCIDENTS_KEPT * INCIDENT_BYTES;
+	}
 	costs->redis_hashes = costs->touchpoints * (INDEX_BYTES + 2 * name_bytes +
 						    config->windows_count * (HASH_BYTES + name_bytes));
 	costs->redis_series = costs->touchpoints * series;
 	costs->redis_checkpoint = costs->touchpoints * checkpoint;
-	costs->redis = costs->redis_hashes + costs->redis_series + costs->redis_checkpoint;
+	costs->redis =
+		costs->redis_hashes + costs->redis_series + costs->redis_checkpoint + costs->redis_alerts;
 }
 
 /* Responses of a commit that share touchpoint, second and score are one cell; those that share a touchpoint, one
@@ -124,7 +148,7 @@ struct config_costs config_costs(const struct config *config, const struct confi
 			costs.response_tables +
 			lanes * (LANE_BYTES + costs.touchpoints * (NAME_ENTRY + assumed->name_bytes));
 	if (config->watch_here)
-		costs.watch_rss = costs.windows;
+		costs.watch_rss = costs.windows + costs.detectors;
 	costs.rss = PROCESS_BYTES + costs.intake_rss + costs.watch_rss;
 	return costs;
 }
@@ -176,7 +200,10 @@ static void print_memory(const struct config *config, const struct config_costs 
 			    "tallies, batches and names of all lanes");
 	}
 	if (config->watch_here)
-		print_bytes(out, "watch", costs->watch_rss, "windows of all touchpoints, surveys only");
+		print_bytes(out, "watch", costs->windows, "windows of all touchpoints, surveys only");
+	if (config->watch_here && costs->detectors > 0)
+		print_bytes(out, "detectors", costs->detectors,
+			    "of alerts, one for each touchpoint, ledger and kind of alert");
 	print_bytes(out, "together", costs->rss, "with the program itself");
 	print_bytes(out, "  and at most", costs->kafka_queues,
 		    "more while it catches up (kafka: queued.max.messages.kbytes)");
@@ -196,7 +223,12 @@ void config_print_costs(const struct config *config, const struct config_load_as
 	print_bytes(out, "windows", costs.redis_hashes, "a hash for each touchpoint and window");
 	print_bytes(out, "series", costs.redis_series, "up to 122 panes for each touchpoint and window");
 	print_bytes(out, "checkpoint", costs.redis_checkpoint, "a field for each touchpoint");
+	if (costs.redis_alerts > 0)
+		print_bytes(out, "alerts", costs.redis_alerts, "a hash for each touchpoint");
 	print_bytes(out, "together", costs.redis, "");
+	if (costs.redis_events > 0)
+		print_bytes(out, "  and at most", costs.redis_events,
+			    "more for the stream (redis.alerts_max) and the incidents of 90 days");
 	fputs("\nKafka, our own topics, one replica, before compression\n", out);
 	print_bytes(out, "tallies a day", costs.tallies_per_day,
 		    "bundles: a cell for each touchpoint, second and score of a commit");

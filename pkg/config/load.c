@@ -75,6 +75,7 @@ void config_destroy(struct config *config)
 {
 	if (config == NULL)
 		return;
+	registry_destroy(config->registry);
 	option_pool_release(&config->pool);
 	free(config);
 }

@@ -54,6 +54,18 @@ static void print_row(const struct option_row *row, const char *indent, FILE *ou
 	print_value(row, out);
 }
 
+static void print_declared(FILE *out)
+{
+	fputs("  # what else there is to say of touchpoints, in the order of a customer's way; for example\n"
+	      "  #   till-berlin:\n",
+	      out);
+	for (const struct section *s = touchpoint_sections; s->rows != NULL; s++)
+		for (const struct option_row *row = s->rows; row->key != NULL; row++)
+			fprintf(out, "  #     %s:%-*s # %s\n", row->key, 16 - (int)strlen(row->key), "",
+				row->prose);
+	fputs("  declared: {}\n", out);
+}
+
 static void print_section(const struct section *section, FILE *out)
 {
 	const char *indent = *section->prefix ? "  " : "";
@@ -66,6 +78,8 @@ static void print_section(const struct section *section, FILE *out)
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
 		if (strcmp(specials[i].prefix, section->prefix) == 0)
 			fputs(specials[i].text, out);
+	if (strcmp(section->prefix, "touchpoints") == 0)
+		print_declared(out);
 }
 
 static void print_sources(FILE *out)
@@ -95,10 +109,22 @@ static void print_sources(FILE *out)
 	}
 }
 
+static void print_sinks(FILE *out)
+{
+	fputs("\n# Who is told of alerts: one item a receiver.\n"
+	      "sinks: []\n"
+	      "#  - name: team-chat\n",
+	      out);
+	for (const struct option_row *row = sink_option_rows; row->key != NULL; row++)
+		if (strcmp(row->key, "name") != 0)
+			print_row(row, "#    ", out);
+}
+
 void config_print_defaults(FILE *out)
 {
 	fputs(head, out);
 	for (const struct section *s = config_sections; s->rows != NULL; s++)
 		print_section(s, out);
 	print_sources(out);
+	print_sinks(out);
 }

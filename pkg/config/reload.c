@@ -21,6 +21,13 @@ static void add(struct config_changes *changes, bool live, const char *format, .
 		(struct config_change){option_keep(&changes->pool, str_of(text)), live};
 }
 
+/* A duration whose row has no default is 0 when it is absent, which may be below its least. */
+static bool absent(const struct option_row *row, const void *of)
+{
+	return row->preset == NULL && row->type == OPTION_DURATION &&
+	       *(const int64_t *)((const char *)of + row->offset) == 0;
+}
+
 static void compare_row(const struct option_row *row, const char *key, const void *was, const void *is,
 			struct config_changes *changes)
 {
@@ -30,6 +37,10 @@ static void compare_row(const struct option_row *row, const char *key, const voi
 		return;
 	option_format(row, was, before, sizeof before);
 	option_format(row, is, after, sizeof after);
+	if (absent(row, was))
+		*before = '\0';
+	if (absent(row, is))
+		*after = '\0';
 	if (key_secret(key))
 		add(changes, row->live, "%s is another%s", key, restart);
 	else
@@ -62,11 +73,12 @@ static void compare_properties(const struct kafka_options *was, const struct kaf
 			add(changes, false, "kafka.%s is new; this needs a restart", is->properties[i].name);
 }
 
-static bool same_source(const struct config_source *a, const struct config_source *b)
+/* Two structs of which all rows of the sections are the same. */
+static bool same_rows(const struct section *sections, const void *a, const void *b)
 {
-	for (const struct section *s = source_sections; s->rows != NULL; s++)
+	for (const struct section *s = sections; s->rows != NULL; s++)
 		for (const struct option_row *row = s->rows; row->key != NULL; row++)
-			if (!option_same(row, a, b))
+			if (!option_same(row, (const char *)a + s->offset, (const char *)b + s->offset))
 				return false;
 	return true;
 }
@@ -86,7 +98,7 @@ static void compare_sources(const struct config *was, const struct config *is, s
 		if (other == NULL)
 			add(changes, false, "the source %s is gone; this needs a restart",
 			    was->sources[i].topic);
-		else if (!same_source(&was->sources[i], other))
+		else if (!same_rows(source_sections, &was->sources[i], other))
 			add(changes, false, "the source %s is another; this needs a restart",
 			    was->sources[i].topic);
 	}
@@ -94,6 +106,27 @@ static void compare_sources(const struct config *was, const struct config *is, s
 		if (source_of(was, is->sources[i].topic) == NULL)
 			add(changes, false, "the source %s is new; this needs a restart",
 			    is->sources[i].topic);
+}
+
+static const struct sink_options *sink_of(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->sinks_count; i++)
+		if (strcmp(config->sinks[i].name, name) == 0)
+			return &config->sinks[i];
+	return NULL;
+}
+
+static void compare_sinks(const struct config *was, const struct config *is, struct config_changes *changes)
+{
+	for (unsigned i = 0; i < was->sinks_count; i++) {
+		const struct sink_options *other = sink_of(is, was->sinks[i].name);
+		if (other == NULL || !same_rows(sink_sections, &was->sinks[i], other))
+			add(changes, false, "the sink %s is %s; this needs a restart", was->sinks[i].name,
+			    other == NULL ? "gone" : "another");
+	}
+	for (unsigned i = 0; i < is->sinks_count; i++)
+		if (sink_of(was, is->sinks[i].name) == NULL)
+			add(changes, false, "the sink %s is new; this needs a restart", is->sinks[i].name);
 }
 
 static const char *zone_of(const struct config *config, const char *touchpoint)
@@ -115,6 +148,20 @@ static void compare_zones(const struct config *was, const struct config *is, str
 		add(changes, false, "touchpoints.zones is another; this needs a restart");
 }
 
+/* Their zones are among those that compare_zones has seen, and said. */
+static void compare_declared(const struct config *was, const struct config *is,
+			     struct config_changes *changes)
+{
+	bool same = was->declared_count == is->declared_count;
+	for (unsigned i = 0; same && i < was->declared_count; i++) {
+		struct config_touchpoint a = was->declared[i], b = is->declared[i];
+		a.zone = b.zone = NULL;
+		same = strcmp(a.is.name, b.is.name) == 0 && same_rows(touchpoint_sections, &a, &b);
+	}
+	if (!same)
+		add(changes, false, "touchpoints.declared is another; this needs a restart");
+}
+
 void config_compare(const struct config *running, const struct config *fresh, struct config_changes *changes)
 {
 	char key[KEY_BYTES];
@@ -126,7 +173,9 @@ void config_compare(const struct config *running, const struct config *fresh, st
 		}
 	compare_properties(&running->kafka, &fresh->kafka, changes);
 	compare_sources(running, fresh, changes);
+	compare_sinks(running, fresh, changes);
 	compare_zones(running, fresh, changes);
+	compare_declared(running, fresh, changes);
 }
 
 void config_changes_release(struct config_changes *changes)
@@ -152,6 +201,8 @@ static void copy_row(struct config *into, const struct option_row *row, void *to
 		for (size_t i = 0; i < list->count; i++)
 			items[i] = str_of(list->at[i]);
 		must(option_set_list(row, items, list->count, to, &into->pool, &err));
+	} else if (absent(row, from)) {
+		*(int64_t *)((char *)to + row->offset) = 0;
 	} else {
 		option_format(row, from, text, sizeof text);
 		must(option_set(row, str_of(text), to, &into->pool, &err));

@@ -67,6 +67,19 @@ static const struct option_row source_fields[] = {
 const struct section source_sections[] = {
 	{"", source_options, 0, NULL}, {"fields", source_fields, 0, NULL}, {0}};
 
+static const struct option_row zone_option[] = {
+	{"zone", OPTION_TEXT, offsetof(struct config_touchpoint, zone), NULL, 0, 0, NULL,
+	 "IANA name of the time zone in which its `today` begins, as in touchpoints.zones", 0},
+	{0},
+};
+
+const struct section touchpoint_sections[] = {
+	{"", registry_options, offsetof(struct config_touchpoint, is), NULL},
+	{"", zone_option, 0, NULL},
+	{0}};
+
+const struct section sink_sections[] = {{"", sink_option_rows, 0, NULL}, {0}};
+
 #define AT(member) offsetof(struct config, member)
 
 const struct section config_sections[] = {
@@ -79,6 +92,11 @@ const struct section config_sections[] = {
 	{"touchpoints", intake_touchpoint_options, AT(intake), "Touchpoints: where customers are asked."},
 	{"responses", response_options, AT(responses),
 	 "The table of known responses, which recognises repeats, edits and deletions."},
+	{"alerts", alert_options, AT(alerts),
+	 "Alerts: how often they may be false, and what they look for. `corridor check` says what that "
+	 "means."},
+	{"delivery", desk_options, AT(delivery),
+	 "Delivery of alerts: when people are told, and when not. It changes nothing of what is raised."},
 	{"publish", watch_options, AT(publish),
 	 "What publishing may cost, and what a restart has to read again."},
 	{"http", http_options, AT(http), "The HTTP server for monitoring."},

@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 #define ITEMS_MAX 64
 
 unsigned node_line(const yaml_node_t *node)
@@ -73,7 +75,9 @@ static bool substitute(struct str inside, struct text_buffer *out, struct err *e
 	memcpy(copy, name.at, name.len);
 	copy[name.len] = '\0';
 	const char *value = getenv(copy);
-	if (dash != NULL && (value == NULL || *value == '\0'))
+	if (value != NULL && !utf8_valid(str_of(value)))
+		err_set(err, "needs UTF-8 text in the environment variable %s", copy);
+	else if (dash != NULL && (value == NULL || *value == '\0'))
 		append(out, (struct str){dash + 2, (size_t)(inside.at + inside.len - dash - 2)});
 	else if (value != NULL)
 		append(out, str_of(value));

@@ -1,7 +1,6 @@
 #include "http/http.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "http/http_priv.h"
 
 #define REASONS_BYTES	8192
 #define IDLE_S		30 /* a client that keeps its connection open costs us a socket */
@@ -18,13 +19,14 @@ const struct option_row http_options[] = {
 	{"listen", OPTION_TEXT, offsetof(struct http_options, listen), "127.0.0.1:9464", 0, 0, NULL,
 	 "where /metrics, /healthz and /readyz are: HOST:PORT, [IPV6]:PORT, :PORT for every address, or off",
 	 0},
+	{"token_file", OPTION_TEXT, offsetof(struct http_options, token_file), NULL, 0, 0, NULL,
+	 "a file with a token in its first line, with which alerts are acknowledged over HTTP; without one "
+	 "they "
+	 "can't be",
+	 0},
+	{"public_url", OPTION_TEXT, offsetof(struct http_options, public_url), NULL, 0, 0, NULL,
+	 "where people reach this server: then messages hold a link to acknowledge with", 0},
 	{.key = NULL},
-};
-
-struct http {
-	struct MHD_Daemon *daemon;
-	struct http_callbacks callbacks;
-	unsigned port;
 };
 
 /* A JSON array in the making. */
@@ -135,33 +137,45 @@ static unsigned port_of(int fd)
 
 /* ---- answers ---- */
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-			      char *body, size_t len, enum MHD_ResponseMemoryMode memory)
+/* A page's address is what signs: it loads nothing and tells nobody where it is. */
+static void add_headers(struct MHD_Response *response, unsigned status, const char *type)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(len, body, memory);
-	if (response == NULL)
-		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (strncmp(type, "text/html", 9) == 0) {
+		MHD_add_response_header(response, "Content-Security-Policy",
+					"default-src 'none'; form-action 'self'; frame-ancestors 'none'");
+		MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+		MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	}
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+}
+
+enum MHD_Result http_answer(struct MHD_Connection *connection, unsigned status, const char *type,
+			    struct str body, enum MHD_ResponseMemoryMode memory)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(body.len, (char *)body.at, memory);
+	if (response == NULL)
+		return MHD_NO;
+	add_headers(response, status, type);
 	enum MHD_Result result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
+enum MHD_Result http_answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-	return answer(connection, status, "text/plain; charset=utf-8", (char *)text, strlen(text),
-		      MHD_RESPMEM_PERSISTENT);
+	return http_answer(connection, status, "text/plain; charset=utf-8", str_of(text),
+			   MHD_RESPMEM_MUST_COPY);
 }
 
 static enum MHD_Result answer_metrics(const struct http *http, struct MHD_Connection *connection)
 {
 	size_t len = 0;
 	char *text = http->callbacks.metrics(http->callbacks.context, &len);
-	return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len,
-		      MHD_RESPMEM_MUST_FREE);
+	return http_answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+			   (struct str){text, len}, MHD_RESPMEM_MUST_FREE);
 }
 
 /* One character of a JSON string; the room for six bytes is the caller's care. */
@@ -207,36 +221,70 @@ static enum MHD_Result answer_ready(const struct http *http, struct MHD_Connecti
 	char *body = must_alloc(reasons.used + frame);
 	int len = snprintf(body, reasons.used + frame, "{\"ready\":%s,\"reasons\":[%.*s]}\n",
 			   reasons.count ? "false" : "true", (int)reasons.used, reasons.text);
-	return answer(connection, reasons.count ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
-		      "application/json", body, (size_t)len, MHD_RESPMEM_MUST_FREE);
+	return http_answer(connection, reasons.count ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+			   "application/json", (struct str){body, (size_t)len}, MHD_RESPMEM_MUST_FREE);
 }
 
-/* Called when the headers are there, and again for each piece of a body, which nobody asked for and nobody
- * reads. */
+enum MHD_Result http_not_allowed(struct MHD_Connection *connection, const char *allow)
+{
+	char text[80];
+	int len = snprintf(text, sizeof text, "answered here: %s\n", allow);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer((size_t)len, text, MHD_RESPMEM_MUST_COPY);
+	if (response == NULL)
+		return MHD_NO;
+	add_headers(response, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result respond_get(const struct http *http, struct MHD_Connection *connection,
+				   const char *method, const char *path)
+{
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return http_not_allowed(connection, "GET, HEAD");
+	if (strcmp(path, "/metrics") == 0)
+		return answer_metrics(http, connection);
+	if (strcmp(path, "/healthz") == 0)
+		return http_answer_text(connection, MHD_HTTP_OK, "alive\n");
+	if (strcmp(path, "/readyz") == 0)
+		return answer_ready(http, connection);
+	return http_answer_text(connection, MHD_HTTP_NOT_FOUND, "here are /metrics, /healthz and /readyz\n");
+}
+
+static char nothing; /* stands for a request whose body is of no use */
+
+/* Called when the headers are there, and again for each piece of a body: a form where one can be of use, else
+ * nobody asked for it and nobody reads it. */
 static enum MHD_Result respond(void *context, struct MHD_Connection *connection, const char *path,
 			       const char *method, const char *version, const char *upload,
 			       size_t *upload_len, void **state)
 {
 	const struct http *http = context;
-	static char known;
+	uint64_t incident;
+	bool ack = http->secret.token[0] && http->callbacks.ack && http_ack_path(path, &incident);
 	if (*state == NULL) {
-		*state = &known;
+		*state = ack ? (void *)http_form_create(connection) : &nothing;
 		return MHD_YES;
 	}
 	if (*upload_len) {
+		if (ack)
+			http_form_add(*state, upload, *upload_len);
 		*upload_len = 0;
 		return MHD_YES;
 	}
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				   "only GET and HEAD are answered here\n");
-	if (strcmp(path, "/metrics") == 0)
-		return answer_metrics(http, connection);
-	if (strcmp(path, "/healthz") == 0)
-		return answer_text(connection, MHD_HTTP_OK, "alive\n");
-	if (strcmp(path, "/readyz") == 0)
-		return answer_ready(http, connection);
-	return answer_text(connection, MHD_HTTP_NOT_FOUND, "here are /metrics, /healthz and /readyz\n");
+	return ack ? http_ack_respond(http, connection, method, incident, *state)
+		   : respond_get(http, connection, method, path);
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **state,
+		      enum MHD_RequestTerminationCode why)
+{
+	if (*state && *state != &nothing)
+		http_form_destroy(*state);
+	*state = NULL;
 }
 
 bool http_start(struct http **out, const struct http_options *options, const struct http_callbacks *callbacks,
@@ -245,16 +293,19 @@ bool http_start(struct http **out, const struct http_options *options, const str
 	*out = NULL;
 	if (strcmp(options->listen, "off") == 0)
 		return true;
-	int fd = open_socket(options->listen, err);
+	struct http_secret secret;
+	int fd = http_secret_read(&secret, options->token_file, err) ? open_socket(options->listen, err) : -1;
 	if (fd < 0)
 		return false;
 	struct http *http = must_alloc(sizeof *http);
+	http->secret = secret;
 	http->callbacks = *callbacks;
 	http->port = port_of(fd);
-	http->daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, respond, http,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
+	http->daemon =
+		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, respond, http,
+				 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT,
+				 (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+				 MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
 	if (http->daemon == NULL) {
 		err_set(err, "http.listen: %s: the HTTP server does not start", options->listen);
 		close(fd);
@@ -276,5 +327,6 @@ void http_stop(struct http *http)
 	if (http == NULL)
 		return;
 	MHD_stop_daemon(http->daemon);
+	explicit_bzero(&http->secret, sizeof http->secret);
 	free(http);
 }

@@ -1,4 +1,4 @@
-#include "intake/intake.h"
+#include "intake/intake_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ const struct option_row intake_touchpoint_options[] = {
 /* What one commit holds at most. At 100 ms a commit these are ten times what a lane can read in that time. */
 enum {
 	JOURNAL_MAX = 1 << 17,
-	ADDS_MAX = 2 * JOURNAL_MAX, /* an edit takes one back and puts one in */
+	CHANGE_ADDS = 2, /* an edit takes one back and puts one in, at the touchpoint and at each ancestor */
 	LETTERS_MAX = INTAKE_LETTERS_MAX,
 	LETTER_BYTES_MAX = 32 << 20
 };
@@ -49,8 +49,7 @@ struct intake {
 	unsigned sources_count;
 	struct str *source_names;
 	struct feedback_decoder **decoders;
-	struct names *names;
-	uint32_t touchpoints_max; /* numbers that events may make */
+	struct touchpoints touchpoints;
 	struct response_table *table;
 	struct tally *tally;
 	struct response_entry *journal;
@@ -64,6 +63,7 @@ struct intake {
 	bool is_closed;
 	uint32_t *refill_names; /* translation of one journal message's names */
 	uint32_t refill_names_max;
+	uint16_t *source_of; /* by touchpoint: the source of its newest event, + 1 */
 };
 
 void intake_counts_add(struct intake_counts *to, const struct intake_counts *from)
@@ -97,17 +97,14 @@ struct intake *intake_create(const struct intake_setup *setup, struct err *err)
 	in->reach_ms = setup->reach_ms;
 	in->clock_ms = INT64_MIN;
 	in->id_key = setup->id_key;
-	if (!open_decoders(in, setup, err)) {
+	if (!open_decoders(in, setup, err) || !touchpoints_open(&in->touchpoints, setup, err)) {
 		intake_destroy(in);
 		return NULL;
 	}
-	uint32_t names_max = intake_names_max(&setup->options);
-	in->touchpoints_max = (uint32_t)setup->options.touchpoints_max + 2;
-	in->names = names_create(names_max, 200);
-	must(names_intern(in->names, STR("_unmapped")) == INTAKE_UNMAPPED);
-	must(names_intern(in->names, STR("_overflow")) == INTAKE_OVERFLOW);
 	in->table = response_create(&setup->responses, 2 * JOURNAL_MAX);
-	in->tally = tally_create(ADDS_MAX, names_max);
+	in->tally = tally_create(CHANGE_ADDS * JOURNAL_MAX * in->touchpoints.levels,
+				 intake_names_max(&setup->options));
+	in->source_of = must_array(intake_names_max(&setup->options), sizeof *in->source_of);
 	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
 	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
 	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
@@ -122,7 +119,7 @@ void intake_destroy(struct intake *in)
 		feedback_destroy(in->decoders[i]);
 	free(in->decoders);
 	free(in->source_names);
-	names_destroy(in->names);
+	touchpoints_close(&in->touchpoints);
 	response_destroy(in->table);
 	tally_destroy(in->tally);
 	free(in->journal);
@@ -130,6 +127,7 @@ void intake_destroy(struct intake *in)
 	free(in->letters);
 	free(in->letter_bytes);
 	free(in->refill_names);
+	free(in->source_of);
 	free(in);
 }
 
@@ -143,23 +141,6 @@ void intake_partition_drop(struct intake *in, unsigned slot)
 	response_drop(in->table, slot);
 }
 
-/* The most names that a lane knows: the limit is for events, while a journal brings those that other lanes had room for, and a take-back must
- * find the touchpoint where its response was counted. The reserve is three more lanes' worth. */
-uint32_t intake_names_max(const struct intake_options *options)
-{
-	uint32_t limit = (uint32_t)options->touchpoints_max, reserve = limit < 100000 ? 3 * limit : 300000;
-	return limit + reserve + 1024;
-}
-
-static uint32_t touchpoint_of(struct intake *in, struct str name, uint32_t names_max)
-{
-	if (name.len == 0)
-		return INTAKE_UNMAPPED;
-	bool full = names_count(in->names) >= names_max;
-	uint32_t number = full ? names_find(in->names, name) : names_intern(in->names, name);
-	return number == NAMES_FULL ? INTAKE_OVERFLOW : number;
-}
-
 void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struct bundle_journal *journal)
 {
 	if (journal->names_count > in->refill_names_max) {
@@ -168,7 +149,7 @@ void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struc
 		in->refill_names = must_array(in->refill_names_max, sizeof *in->refill_names);
 	}
 	for (uint32_t i = 0; i < journal->names_count; i++)
-		in->refill_names[i] = touchpoint_of(in, journal->names[i], UINT32_MAX);
+		in->refill_names[i] = touchpoint_of(&in->touchpoints, journal->names[i], UINT32_MAX);
 	for (uint32_t i = 0; i < journal->entries_count; i++) {
 		struct response_entry entry = journal->entries[i];
 		entry.fact.touchpoint = entry.fact.touchpoint < journal->names_count
@@ -180,9 +161,9 @@ void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struc
 
 bool intake_room(const struct intake *in, unsigned records)
 {
-	return !tally_full(in->tally, 2 * records) && in->journal_count + records <= JOURNAL_MAX &&
-	       in->letters_count + records <= LETTERS_MAX && in->letter_used < LETTER_BYTES_MAX &&
-	       !response_undo_full(in->table, records);
+	return !tally_full(in->tally, CHANGE_ADDS * in->touchpoints.levels * records) &&
+	       in->journal_count + records <= JOURNAL_MAX && in->letters_count + records <= LETTERS_MAX &&
+	       in->letter_used < LETTER_BYTES_MAX && !response_undo_full(in->table, records);
 }
 
 static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
@@ -234,6 +215,7 @@ struct taken {
 	struct str touchpoint; /* the decoder's, until it is reset */
 	unsigned slot;
 	uint32_t seen; /* the clock when it was decoded, s */
+	uint16_t source;
 };
 
 /* One message to an event of the response table, but for its touchpoint's number; false: it goes no further. */
@@ -254,6 +236,7 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 	}
 	int64_t now_ms = now_of(in, clock);
 	out->slot = record->slot;
+	out->source = (uint16_t)(record->source + 1);
 	out->seen = now_ms < 0 ? 0 : (uint32_t)(now_ms / 1000);
 	out->touchpoint = f.touchpoint;
 	out->event.key = hash_keyed(&in->id_key, in->source_names[record->source], f.id);
@@ -264,13 +247,15 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 				     : (struct response_fact){0, (uint32_t)(f.time_ms / 1000),
 							      (uint8_t)f.ledger, f.bin};
 	response_prefetch(in->table, out->event.key);
-	names_prefetch(in->names, f.touchpoint);
+	names_prefetch(in->touchpoints.names, f.touchpoint);
 	return true;
 }
 
 static void find_touchpoint(struct intake *in, const struct taken *taken, struct response_fact *fact)
 {
-	fact->touchpoint = touchpoint_of(in, taken->touchpoint, in->touchpoints_max);
+	fact->touchpoint = touchpoint_of(&in->touchpoints, taken->touchpoint, in->touchpoints.max);
+	if (in->source_of[fact->touchpoint] != taken->source)
+		in->source_of[fact->touchpoint] = taken->source;
 	in->open.unmapped += fact->touchpoint == INTAKE_UNMAPPED;
 	in->open.overflowed += fact->touchpoint == INTAKE_OVERFLOW;
 	in->open.unread += fact->ledger == LEDGER_SOCIAL && fact->bin == BIN_UNREAD;
@@ -290,15 +275,24 @@ static void count_outcome(struct intake_counts *counts, const struct response_ve
 	counts->unscored += v->unscored;
 }
 
+/* At the touchpoint and at each of its ancestors. */
+static inline void count_fact(struct intake *in, const struct response_fact *fact, int32_t delta)
+{
+	tally_add(in->tally, fact->touchpoint, fact->ledger, fact->second, (uint8_t)fact->bin, delta);
+	if (in->touchpoints.parents == NULL)
+		return;
+	for (uint32_t at = in->touchpoints.parents[fact->touchpoint]; at != NOBODY;
+	     at = in->touchpoints.parents[at])
+		tally_add(in->tally, at, fact->ledger, fact->second, (uint8_t)fact->bin, delta);
+}
+
 static void apply(struct intake *in, unsigned slot, const struct response_verdict *v)
 {
 	count_outcome(&in->open, v);
 	if (v->moved && v->was.bin >= 0)
-		tally_add(in->tally, v->was.touchpoint, v->was.ledger, v->was.second, (uint8_t)v->was.bin,
-			  -1);
+		count_fact(in, &v->was, -1);
 	if (v->moved && v->now.bin >= 0) {
-		tally_add(in->tally, v->now.touchpoint, v->now.ledger, v->now.second, (uint8_t)v->now.bin,
-			  +1);
+		count_fact(in, &v->now, +1);
 		in->open.tallied[v->now.ledger]++;
 	}
 	if (v->journal) {
@@ -355,7 +349,12 @@ int64_t intake_clock_ms(const struct intake *in)
 
 const struct names *intake_names(const struct intake *in)
 {
-	return in->names;
+	return in->touchpoints.names;
+}
+
+struct bundle_sources intake_sources(const struct intake *in)
+{
+	return (struct bundle_sources){in->source_names, in->sources_count, in->source_of};
 }
 
 struct tally *intake_tally(struct intake *in)

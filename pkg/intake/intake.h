@@ -9,6 +9,18 @@
  * Intake alone decides what is late or in the future, once. A response is judged by the clock that the caller passes:
  *   live:   late if time < now - reach; future if time or updated > now + skew
  *   replay: the clock is the newest accepted `time` so far (this event's included); future only if dated after future_after_ms
+ *
+ * A response counts at its touchpoint and at each ancestor that the registry gives it; what is taken back is taken out of all of
+ * them. What is declared, and every parent, is known from the start, so touchpoints beyond the limit can't push it out. Those
+ * count under _overflow, which has a parent only if it is declared with one, as any name.
+ *
+ * Ancestors are those of *this* configuration: the table of responses remembers where a response counted, not the ancestors it
+ * had then. So another parent holds from then on: it lacks what the touchpoint got before, the old one keeps that, and a response
+ * from before that is edited or deleted is taken out of the new one, which never counted it. All that leaves with the panes, one
+ * longest window after the change (two for the window before); no count falls below zero meanwhile, the windows clamp and count
+ * it (window.h). The touchpoints themselves stay exact. To remember the ancestors of each response was rejected: the table would
+ * hold a tenth less for ever, for something that people change a few times a year.
+ *
  * Owned by one thread. No allocation per message after warm-up.
  */
 #ifndef INTAKE_H
@@ -19,6 +31,7 @@
 #include "base/option.h"
 #include "bundle/bundle.h"
 #include "feedback/feedback.h"
+#include "registry/registry.h"
 #include "response/response.h"
 #include "tally/tally.h"
 
@@ -30,7 +43,7 @@ struct intake_options {
 	int64_t commit_interval_ms;
 	int64_t max_future_skew_ms;
 	const char *id_key_file;      /* secret for the keyed hash of ids and customers; one for the whole deployment */
-	int64_t touchpoints_max;
+	int64_t touchpoints_max;      /* parents are among them */
 };
 extern const struct option_row intake_options[];              /* section "intake" */
 extern const struct option_row intake_touchpoint_options[];   /* section "touchpoints": max */
@@ -47,10 +60,11 @@ struct intake_setup {
 	unsigned sources_count;
 	int64_t reach_ms;             /* the longest window: older is late */
 	struct hash_key id_key;
+	const struct registry *registry;   /* parents; borrowed for the intake's life; NULL: none */
 };
 
 struct intake_counts {
-	uint64_t tallied[LEDGERS];   /* put in: new responses and new versions */
+	uint64_t tallied[LEDGERS];   /* put in: new responses and new versions; once, however many ancestors count them too */
 	uint64_t consumed, duplicates, superseded, edits, deletions, unscored, unread, unmapped, overflowed, left_out;
 	uint64_t rejected[FEEDBACK_REASONS];
 };
@@ -96,6 +110,7 @@ struct intake_letter {
 
 uint32_t intake_names_max(const struct intake_options *);     /* what numbers stay below: more than touchpoints_max */
 const struct names *intake_names(const struct intake *);
+struct bundle_sources intake_sources(const struct intake *);   /* of the touchpoints in the tally; parents have none */
 struct tally *intake_tally(struct intake *);
 unsigned intake_letters(const struct intake *);
 struct intake_letter intake_letter(const struct intake *, unsigned i);

@@ -259,6 +259,7 @@ struct kafka_delivery {
 	bool ok;                  /* written (in a transaction: still to be committed) */
 	int32_t partition;
 	int64_t offset;           /* -1 if not ok */
+	const char *why;          /* not ok: for a person; a missing right by name */
 };
 
 /* Runs inside send, flush, commit, abort and close, on their thread. */
@@ -312,8 +313,8 @@ struct kafka_producer_stats kafka_producer_stats(const struct kafka_producer *);
 
 /* ---- our topics ---- */
 
-enum kafka_topic { KAFKA_TOPIC_TALLIES, KAFKA_TOPIC_RESPONSES, KAFKA_TOPIC_DEAD_LETTERS };
-#define KAFKA_TOPICS 3
+enum kafka_topic { KAFKA_TOPIC_TALLIES, KAFKA_TOPIC_RESPONSES, KAFKA_TOPIC_DEAD_LETTERS, KAFKA_TOPIC_ALERTS };
+#define KAFKA_TOPICS 4
 
 #define KAFKA_TOPIC_NAME_BYTES 250
 /* PREFIX.tallies and so on. */

@@ -15,7 +15,7 @@ const struct option_row kafka_options[] = {
 	{"group", OPTION_TEXT, AT(group), "corridor", 0, 0, NULL,
 	 "the consumer group: one for each deployment, shared by all its instances", 0},
 	{"prefix", OPTION_TEXT, AT(prefix), "corridor", 0, 0, NULL,
-	 "our own topics are PREFIX.tallies, PREFIX.responses and PREFIX.dead-letters", 0},
+	 "our own topics are PREFIX.tallies, PREFIX.responses, PREFIX.dead-letters and PREFIX.alerts", 0},
 	{"instance", OPTION_TEXT, AT(instance), NULL, 0, 0, NULL,
 	 "the name of this instance: no other of the group has it, and a restart keeps it; the host's name "
 	 "if absent",

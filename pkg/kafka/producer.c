@@ -30,7 +30,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 	uint64_t tag = (uint64_t)(uintptr_t)message->_private;
 	if (tag == 0 || producer->delivered == NULL)
 		return;
-	struct kafka_delivery delivery = {tag, ok, message->partition, ok ? message->offset : -1};
+	char why[400] = "";
+	if (!ok && kafka_right_missing(message->err) != NULL)
+		snprintf(why, sizeof why, "no right to Write topic %s", rd_kafka_topic_name(message->rkt));
+	else if (!ok)
+		snprintf(why, sizeof why, "%s", rd_kafka_err2str(message->err));
+	struct kafka_delivery delivery = {tag, ok, message->partition, ok ? message->offset : -1, why};
 	producer->delivered(producer->context, &delivery);
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "os/os.h"
 
 #define MESSAGE_MAX 2048 /* a longer message is cut; librdkafka's longest are about 1 KiB */
@@ -117,30 +118,12 @@ static void put_text(struct line *line, const char *text)
 	put(line, text, strlen(text));
 }
 
-/* Bytes of the UTF-8 sequence that begins here; 0: none does (overlong forms and surrogates included). */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	if (at[0] < 0x80)
-		return 1;
-	size_t len = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
-	if (at[0] < 0xC2 || at[0] > 0xF4 || len > left)
-		return 0;
-	uint32_t point = at[0] & (0x7Fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((at[i] & 0xC0) != 0x80)
-			return 0;
-		point = point << 6 | (at[i] & 0x3F);
-	}
-	return point < smallest[len] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000) ? 0 : len;
-}
-
 /* Control bytes would break the line (or the terminal), bytes that are not UTF-8 would break the JSON. */
 static void put_escaped(struct line *line, const char *text, bool json)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	for (size_t left = strlen(text); left > 0 && line->len + LINE_END < sizeof line->at;) {
-		size_t len = utf8_length(at, left);
+		size_t len = utf8_length((const char *)at, left);
 		char escape[8];
 		if (len == 0)
 			put_text(line, "\xEF\xBF\xBD"); /* U+FFFD */

@@ -46,6 +46,9 @@ enum metric {
 	METRIC_LOG_LAG_SECONDS,     /* gauge; label: partition of the tallies (metrics_label) */
 	METRIC_SLOTS,               /* gauges */
 	METRIC_WINDOW_BYTES,
+	METRIC_ALERTS,              /* counter; label: enum alert_type's order */
+	METRIC_INCIDENTS,           /* gauge: open */
+	METRIC_DELIVERIES,          /* counter; label: METRIC_DELIVERED and so on */
 	/* store */
 	METRIC_REDIS_UP,            /* gauge */
 	METRIC_REDIS_CONNECTS,      /* counters */
@@ -64,6 +67,7 @@ enum metric {
 
 /* Labels of METRIC_PUBLISHED. */
 enum { METRIC_PUBLISHED_FAILED, METRIC_PUBLISHED_REFUSED, METRIC_PUBLISHED_WRITTEN };
+enum { METRIC_DELIVERED, METRIC_UNDELIVERED };
 
 struct metrics;
 struct metrics_shard;

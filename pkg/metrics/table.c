@@ -29,6 +29,18 @@ static const char *checkpoint_outcome(unsigned i)
 	return names[i];
 }
 
+static const char *alert_type(unsigned i)
+{
+	static const char *const names[] = {"raised", "updated", "resolved", "reopened"};
+	return names[i];
+}
+
+static const char *delivery_outcome(unsigned i)
+{
+	static const char *const names[] = {"delivered", "undelivered"};
+	return names[i];
+}
+
 #define COUNTER(text, what)                                                                                  \
 	{                                                                                                    \
 		.name = "corridor_" text "_total", .help = what, .kind = KIND_COUNTER, .values = 1           \
@@ -100,6 +112,14 @@ static const struct descriptor table[METRIC_COUNT] = {
 		 .values = PARTITIONS_MAX},
 	[METRIC_SLOTS] = GAUGE("window_slots", "Ledgers of touchpoints that have windows."),
 	[METRIC_WINDOW_BYTES] = GAUGE("window_bytes", "Memory of the windows."),
+	[METRIC_ALERTS] = {.name = "corridor_alerts_total",
+			   .help = "Events of incidents written to Kafka, by what they are.",
+			   BY("event", alert_type, 4)},
+	[METRIC_INCIDENTS] = GAUGE("incidents_open", "Incidents that are open."),
+	[METRIC_DELIVERIES] =
+		{.name = "corridor_alert_deliveries_total",
+		 .help = "Messages to sinks, by what became of them; undelivered ones are in the log.",
+		 BY("outcome", delivery_outcome, 2)},
 	[METRIC_REDIS_UP] = GAUGE("redis_up", "1 if Redis' last answer was good."),
 	[METRIC_REDIS_CONNECTS] = COUNTER("redis_connects", "Connections made to Redis."),
 	[METRIC_REDIS_LOSSES] =

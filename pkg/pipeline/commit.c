@@ -43,7 +43,9 @@ static bool emit_tally(void *context, uint32_t shard, struct str bytes)
 static bool write_tallies(struct lane *lane, bool tick)
 {
 	struct pipeline *p = lane->pipeline;
+	struct bundle_sources sources = intake_sources(lane->intake);
 	struct bundle_head head = {
+		.sources = &sources,
 		.shards = p->shards,
 		.journals = p->journal_partitions,
 		.clock_ms = pipeline_now(p),

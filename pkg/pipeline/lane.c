@@ -157,7 +157,7 @@ static void report_table(struct lane *lane)
 		    (double)names_count(intake_names(lane->intake)));
 	if (stats.evictions)
 		log_warn("lane %u: %" PRIu64 " responses were evicted from a full table: counts may be "
-					     "inexact, raise responses.max",
+			 "inexact, raise responses.max",
 			 lane->number, stats.evictions);
 }
 

@@ -139,6 +139,9 @@ static void ready(void *context, struct http_reasons *reasons)
 		struct err denied = {0};
 		if (watcher_denied(p->watcher, &denied))
 			http_not_ready(reasons, "watch: %s", denied.text);
+		struct err untold = {0};
+		if (watcher_untold(p->watcher, &untold))
+			http_not_ready(reasons, "%s", untold.text);
 		if (!watcher_caught_up(p->watcher))
 			http_not_ready(reasons, "the watch reads its log up to the present");
 	}
@@ -164,15 +167,26 @@ static bool start_watch(struct pipeline *p, struct err *err)
 	p->publisher = publisher_create(p, err);
 	if (p->publisher == NULL || !publisher_start(p->publisher, err))
 		return false;
+	if (p->setup.sinks_count) {
+		p->delivery = delivery_create(p, err);
+		if (p->delivery == NULL || !delivery_start(p->delivery, err))
+			return false;
+	}
 	p->watcher = watcher_create(p);
 	return watcher_start(p->watcher, err);
 }
 
 bool pipeline_start(struct pipeline *p, struct err *err)
 {
-	struct http_callbacks callbacks = {p, metrics_of, ready};
+	struct http_callbacks callbacks = {.context = p, .metrics = metrics_of, .ready = ready};
 	must(!p->started);
 	p->started = true;
+	if (p->setup.http.token_file) {
+		p->acks = acks_create(p, err);
+		callbacks.ack = acks_take;
+		if (p->acks == NULL)
+			return false;
+	}
 	if (p->setup.watches && !start_watch(p, err))
 		return false;
 	if (p->setup.intakes) {
@@ -204,6 +218,13 @@ bool pipeline_tick(struct pipeline *p, struct err *err)
 	return false;
 }
 
+void pipeline_reload(struct pipeline *p, const struct config *config)
+{
+	if (p->watcher)
+		watcher_set(p->watcher, &config->alerts);
+	delivery_set(p->delivery, &config->delivery, &config->alerts);
+}
+
 void pipeline_stop(struct pipeline *p)
 {
 	if (!p->started || p->stopped)
@@ -219,6 +240,8 @@ void pipeline_stop(struct pipeline *p)
 	}
 	if (p->publisher)
 		publisher_stop(p->publisher);
+	if (p->delivery)
+		delivery_stop(p->delivery);
 	http_stop(p->http);
 	p->http = NULL;
 }
@@ -233,6 +256,8 @@ void pipeline_destroy(struct pipeline *p)
 	free(p->lanes);
 	watcher_destroy(p->watcher);
 	publisher_destroy(p->publisher);
+	delivery_destroy(p->delivery);
+	acks_destroy(p->acks);
 	metrics_destroy(p->metrics);
 	os_clock_destroy(p->clock);
 	pthread_mutex_destroy(&p->lock);

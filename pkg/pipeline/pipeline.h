@@ -5,6 +5,7 @@
  *                 its own waits for the broker while the lane reads on
  *   watcher       consumer of the tallies -> one watch per partition
  *   publisher     asks the watcher for what is due, writes it to Redis, hands back what became of it
+ *   delivery      Redis' stream of alerts -> desk -> sinks, where partition 0 of the tallies is
  *   http          libmicrohttpd's
  *   caller        pipeline_run: signals, the clock's looks, log lines
  *
@@ -15,10 +16,12 @@
 #define PIPELINE_H
 
 #include "config/config.h"
+#include "desk/desk.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "kafka/kafka.h"
 #include "os/os.h"
+#include "sink/sink.h"
 #include "store/store.h"
 #include "watch/watch.h"
 
@@ -28,6 +31,9 @@ struct pipeline_setup {
 	struct intake_setup intake;
 	struct watch_setup watch;
 	struct http_options http;
+	struct desk_options delivery;
+	const struct sink_options *sinks; /* borrowed */
+	unsigned sinks_count;
 	const char *const *topics;        /* of the sources, in their order */
 	bool intakes, watches;            /* roles */
 	enum config_start start;          /* where a group without offsets begins */
@@ -37,7 +43,11 @@ struct pipeline_setup {
 	/* For the demo: what was just written to Redis. On the publisher's thread. NULL: nobody listens. */
 	void (*published)(void *context, const struct publication *, unsigned count);
 	void *published_context;
+	/* Likewise: an event of an incident on its way to Kafka. On the watcher's thread. */
+	void (*told)(void *context, const struct watch_alert *);
+	void *told_context;
 
+	char *registry_json;              /* the text of corridor:registry; NULL: nobody declared any */
 	struct zone **zones;              /* private: the first is the default, then one for each of the watch's */
 	unsigned zones_count;
 };
@@ -53,6 +63,8 @@ NODISCARD struct pipeline *pipeline_create(const struct pipeline_setup *, struct
 NODISCARD bool pipeline_start(struct pipeline *, struct err *);
 /* What has to be done about once a second; false: a thread gave up, err says why. */
 NODISCARD bool pipeline_tick(struct pipeline *, struct err *);
+/* What can change while it runs, after config_apply_live: the configuration's texts must outlive the pipeline. */
+void pipeline_reload(struct pipeline *, const struct config *);
 void pipeline_stop(struct pipeline *);      /* drains, commits, leaves the groups, writes out, joins */
 void pipeline_destroy(struct pipeline *);   /* stops first, if need be. NULL is fine */
 

@@ -22,6 +22,8 @@ struct pipeline {
 	unsigned lanes_count;
 	struct watcher *watcher;
 	struct publisher *publisher;
+	struct delivery *delivery;             /* NULL: there is no sink */
+	struct acks *acks;                     /* NULL: nobody may acknowledge over HTTP */
 	uint32_t shards, journal_partitions;   /* of our topics, as many as are used: layout.c */
 	int64_t letter_bytes_max;    /* of a dead letter: key, value, headers */
 	atomic_bool failed;
@@ -219,6 +221,8 @@ struct watch_part {
 	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
 	bool broken;                 /* the log ends before what we have read */
 	bool saving;                 /* a parcel with a checkpoint of it is out */
+	bool lost;                   /* Redis lost what it held: no checkpoint before it got its alerts back */
+	int64_t tell_after_ns;       /* an event did not reach Kafka: not before */
 	unsigned out;                /* parcels that are out */
 	struct store_token token;    /* the publisher's from the first parcel on */
 	_Atomic int64_t log_ms, as_of_ms;
@@ -230,8 +234,11 @@ struct watch_part {
 struct watcher {
 	struct pipeline *pipeline;
 	struct kafka_consumer *consumer;
-	struct kafka_producer *letters;   /* of bundles that can't be read */
-	unsigned letters_topic;
+	struct kafka_producer *producer;
+	unsigned letters_topic;           /* of bundles that can't be read */
+	unsigned alerts_topic;
+	unsigned telling;                 /* events on their way to Kafka */
+	int64_t again_after_ns;           /* what Redis lost could not be read: not before */
 	struct metrics_shard *shard;
 	struct kafka_record *records;
 	struct watch_part **parts;
@@ -243,7 +250,10 @@ struct watcher {
 	bool redis_failed;                /* noticed since partitions were revoked */
 	pthread_mutex_t lock;             /* of closing and denied */
 	struct err denied;                /* the right that is missing just now */
-	atomic_bool drain, caught_up;
+	struct err untold;                /* why events of incidents do not get to Kafka just now; under lock */
+	int64_t untold_said_ns;
+	atomic_bool drain, caught_up, has_fresh;
+	struct alert_options fresh;       /* settings that were read again; under lock */
 	int64_t last_second_ns;
 	uint64_t clamped;
 	char topic[KAFKA_TOPIC_NAME_BYTES];
@@ -255,7 +265,19 @@ void watcher_drain(struct watcher *);   /* asks it to read to the end, write out
 void watcher_join(struct watcher *);
 void watcher_destroy(struct watcher *);
 bool watcher_caught_up(struct watcher *);
+bool watcher_untold(struct watcher *, struct err *);   /* alerts don't get to Kafka just now; from any thread */
+void watcher_set(struct watcher *, const struct alert_options *);   /* any thread: settings that were read again */
 bool watcher_denied(struct watcher *, struct err *);   /* a right is missing just now; from any thread */
+
+/* tell.c: events of incidents to Kafka, before anybody else hears of them */
+void watcher_tell(struct watcher *);
+void watcher_told(void *watcher, const struct kafka_delivery *);
+
+/* known.c */
+/* What was told of a partition's touchpoints, from corridor.alerts, to a watch that reads its log anew. */
+void watcher_known(struct watcher *, struct watch_part *);
+/* Likewise to those whose Redis lost what it held, so that it is written there again. */
+void watcher_again(struct watcher *);
 
 /* watch_parts.c */
 struct parcel;
@@ -284,6 +306,67 @@ struct parcel {
 };
 
 #define PARCELS 2   /* one is written while the next is filled */
+
+/* ---- acks.c: on http's thread ---- */
+
+struct acks;
+struct acks *acks_create(struct pipeline *, struct err *);
+void acks_destroy(struct acks *);
+enum http_ack acks_take(void *pipeline, uint64_t incident, struct str by);
+
+/* ---- delivery.c, delivery_take.c: a thread of its own ---- */
+
+/* A message until all sinks are done with it. */
+struct outgoing {
+	struct outgoing *next;
+	struct option_pool pool;
+	struct alert_event event;
+	enum sink_what what;
+	uint32_t to, done;           /* sinks that are still to take it; that are done with it */
+	struct desk_sent sent;
+	char before[STORE_STREAM_ID_BYTES];   /* the entry of the stream before the one that it came of */
+};
+
+struct delivery {
+	struct pipeline *pipeline;
+	struct metrics_shard *shard;
+	struct store *store;
+	struct desk *desk;
+	struct sinks *sinks;
+	pthread_t thread;
+	bool running, begun;
+	atomic_bool stop, owner, news;
+	pthread_mutex_t lock;        /* of the pointer `sinks`, since they are woken from other threads, and of the fresh settings */
+	bool has_fresh;
+	struct desk_options settings, fresh;           /* fresh: read again */
+	struct alert_options alerts, fresh_alerts;
+	struct http_secret secret;
+	struct kafka_producer *producer;   /* of what could not be delivered */
+	unsigned letters_topic;
+	char after[STORE_STREAM_ID_BYTES], before[STORE_STREAM_ID_BYTES];   /* entries of the stream: the last one taken, and that before it */
+	char cursor[STORE_STREAM_ID_BYTES];   /* as it stands in Redis */
+	int64_t read_ms, people_ms, cursor_ms, sources_ms;
+	struct outgoing *first, **last;
+};
+
+#define DELIVERY_DESK "_desk"   /* whose cursor and memory of incidents in Redis are the desk's */
+
+/* delivery_take.c: what comes in. False: Redis is away, try again. */
+bool delivery_begin(struct delivery *, int64_t now_ms);
+void delivery_take(struct delivery *, int64_t now_ms);         /* what is new in the stream, what people said */
+bool delivery_note(struct delivery *, const struct outgoing *);   /* all sinks are done with it */
+void delivery_cursor(struct delivery *, int64_t now_ms);
+
+/* delivery.c */
+void delivery_drain(struct delivery *, int64_t now_ms);        /* what the desk lets out */
+
+struct delivery *delivery_create(struct pipeline *, struct err *);
+bool delivery_start(struct delivery *, struct err *);
+void delivery_stop(struct delivery *);             /* asks, joins */
+void delivery_destroy(struct delivery *);
+void delivery_own(struct delivery *, bool owner);   /* any thread: we own partition 0, or no longer. NULL is fine */
+void delivery_set(struct delivery *, const struct desk_options *, const struct alert_options *);   /* any thread: settings that were read again. NULL is fine */
+void delivery_wake(struct delivery *);              /* any thread: the stream has something new. NULL is fine */
 
 struct publisher *publisher_create(struct pipeline *, struct err *);
 bool publisher_start(struct publisher *, struct err *);

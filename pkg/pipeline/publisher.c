@@ -35,7 +35,7 @@ struct publisher {
 	unsigned health_room;
 	_Atomic uint64_t published;
 	atomic_bool up;
-	int64_t last_second_ns;
+	int64_t last_second_ns, registry_ns;
 	uint64_t connects, losses;
 };
 
@@ -94,13 +94,30 @@ static int64_t publish(struct publisher *pub, struct parcel *parcel)
 	return done.failed ? -1 : done.redis_us;
 }
 
+static void write_sources(struct publisher *pub, const struct parcel *parcel)
+{
+	struct store_source list[WATCH_SOURCES];
+	const struct watch_batch *b = parcel->batch;
+	for (unsigned i = 0; i < b->sources_count; i++)
+		list[i] = (struct store_source){b->sources[i].name, b->sources[i].touchpoints};
+	if (b->sources_count && pub->pipeline->delivery &&
+	    !store_sources_set(pub->store, (unsigned)parcel->part->partition, list, b->sources_count))
+		log_debug("how large sources are could not be written: %s", store_error(pub->store));
+}
+
 static void checkpoint(struct publisher *pub, struct parcel *parcel)
 {
 	static struct store_field fields[WATCH_FIELDS]; /* one publisher a process */
+	static struct store_alert alerts[WATCH_ALERTS];
 	struct watch_batch *b = parcel->batch;
 	struct store_position low = {b->low.log_ms, b->low.offset};
-	if (b->fields_count == 0)
+	if (b->fields_count == 0 && b->alerts_count == 0)
 		return;
+	for (unsigned i = 0; i < b->alerts_count; i++) {
+		const struct watch_alert *a = &b->alerts[i];
+		alerts[i] = (struct store_alert){a->touchpoint, a->ledger, a->number,
+						 a->incident,	a->open,   a->json};
+	}
 	for (unsigned i = 0; i < b->fields_count; i++)
 		fields[i] = (struct store_field){
 			b->fields[i].touchpoint,
@@ -113,9 +130,13 @@ static void checkpoint(struct publisher *pub, struct parcel *parcel)
 		.replace = b->replace,
 		.fields = fields,
 		.fields_count = b->fields_count,
+		.alerts = alerts,
+		.alerts_count = b->alerts_count,
 	};
 	parcel->checkpoint = store_checkpoint(pub->store, &c, &parcel->part->token);
 	metrics_add(pub->shard, METRIC_CHECKPOINTS, parcel->checkpoint, 1);
+	if (b->alerts_count && parcel->checkpoint == STORE_CHECKPOINT_WRITTEN)
+		delivery_wake(pub->pipeline->delivery);
 	if (parcel->checkpoint == STORE_CHECKPOINT_LOST)
 		log_warn("Redis lost the checkpoint of partition %d: all of it is written again",
 			 (int)parcel->part->partition);
@@ -148,6 +169,17 @@ static void write_health(struct publisher *pub)
 		(void)store_connect(pub->store);
 }
 
+/* With each sweep, as all that readers see. */
+static void write_registry(struct publisher *pub, int64_t now_ns)
+{
+	const struct pipeline_setup *setup = &pub->pipeline->setup;
+	if (setup->registry_json == NULL ||
+	    (pub->registry_ns && now_ns - pub->registry_ns < setup->watch.options.refresh_ms * 1000000))
+		return;
+	if (store_registry(pub->store, str_of(setup->registry_json)))
+		pub->registry_ns = now_ns;
+}
+
 static void each_second(struct publisher *pub)
 {
 	int64_t now_ns = os_monotonic_ns();
@@ -155,6 +187,7 @@ static void each_second(struct publisher *pub)
 		return;
 	pub->last_second_ns = now_ns;
 	write_health(pub);
+	write_registry(pub, now_ns);
 	struct store_stats stats = store_stats(pub->store);
 	bool up = store_up(pub->store);
 	if (up != atomic_load(&pub->up)) {
@@ -211,6 +244,7 @@ static void work(struct publisher *pub, struct parcel *parcel)
 	int64_t begun_ns = os_monotonic_ns(), cpu_ns = os_cpu_thread_ns();
 	int64_t redis_us = publish(pub, parcel);
 	checkpoint(pub, parcel);
+	write_sources(pub, parcel);
 	cpu_ns = os_cpu_thread_ns() - cpu_ns;
 	double ours_ns = (double)cpu_ns / pub->pipeline->setup.watch.options.cpu_max;
 	double redis_ns = redis_us < 0 ? (double)FAILED_NS : (double)redis_us * 1000 / REDIS_SHARE;

@@ -55,6 +55,7 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.sources_count = config->sources_count,
 				.reach_ms = config->reach_ms,
 				.id_key = config->id_key,
+				.registry = config->registry,
 			},
 		.watch =
 			{
@@ -62,11 +63,19 @@ bool pipeline_setup_from(struct pipeline_setup *setup, const struct config *conf
 				.windows.count = config->windows_count,
 				.touchpoints_max = (uint32_t)config->intake.touchpoints_max,
 				.ttl_ms = config->redis.ttl_ms,
+				.ticks = true,
+				.alerts = config->alerts,
+				.registry = config->registry,
 			},
+		.delivery = config->delivery,
+		.sinks = config->sinks,
+		.sinks_count = config->sinks_count,
 	};
 	setup->kafka.log = log_kafka;
 	for (unsigned i = 0; i < config->windows_count; i++)
 		setup->watch.windows.specs[i] = config->windows[i];
+	if (registry_count(config->registry) > 0)
+		setup->registry_json = registry_json(config->registry, config->registry_zones, NULL);
 	if (open_zones(setup, config, err))
 		return true;
 	pipeline_setup_release(setup);
@@ -77,8 +86,10 @@ void pipeline_setup_release(struct pipeline_setup *setup)
 {
 	for (unsigned i = 0; i < setup->zones_count; i++)
 		zone_close(setup->zones[i]);
+	free(setup->registry_json);
 	free(setup->zones);
 	free((void *)setup->watch.zones);
+	setup->registry_json = NULL;
 	setup->zones = NULL;
 	setup->watch.zones = NULL;
 	setup->zones_count = 0;

@@ -128,6 +128,7 @@ static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct wat
 		part->watch = fresh_watch(w, part->partition);
 		part->caught_up = false;
 		part->rewrite = true;
+		watcher_known(w, part);
 		return rebuild_from(w, part->partition);
 	}
 	log_error("%s:%" PRId32 " was created anew: it ends at %" PRId64 ", we had read to %" PRId64
@@ -142,8 +143,10 @@ static int64_t start_of(struct watcher *w, struct watch_part *part, struct store
 	struct store_position low;
 	struct err err = {0};
 	int64_t first, stable;
-	if (!restore(w, part, store, &low))
+	if (!restore(w, part, store, &low)) {
+		watcher_known(w, part);
 		return rebuild_from(w, part->partition);
+	}
 	if (kafka_consumer_watermarks(w->consumer, 0, part->partition, &first, &stable, NET_TIMEOUT_MS,
 				      &err) &&
 	    low.offset + 1 > stable)
@@ -190,7 +193,9 @@ static void save(struct watcher *w, struct watch_part *part, int64_t until_ns)
 	while (part->caught_up && !w->redis_failed && os_monotonic_ns() < until_ns) {
 		struct parcel *parcel = publisher_parcel(w->pipeline->publisher, PARCEL_WANTED);
 		watch_hurry(part->watch);
-		if (parcel && !watcher_fill_one(w, part, parcel, true) && part->out == 0)
+		watcher_tell(w);
+		if (parcel && !watcher_fill_one(w, part, parcel, true) && part->out == 0 &&
+		    watch_alerts_waiting(part->watch) == 0)
 			return;
 		publisher_wait(w->pipeline->publisher, 100);
 		watcher_settle_all(w);
@@ -202,6 +207,8 @@ void watcher_drop(struct watcher *w, int32_t partition, int64_t save_until_ns)
 	struct watch_part *part = watcher_part(w, partition);
 	if (part == NULL)
 		return;
+	if (partition == 0)
+		delivery_own(w->pipeline->delivery, false);
 	save(w, part, save_until_ns);
 	await(w, part);
 	for (unsigned i = 0; i < w->parts_count; i++)

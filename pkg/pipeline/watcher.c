@@ -22,6 +22,7 @@ static void publish_anew(struct watch_part *part)
 {
 	watch_publish_all(part->watch);
 	watch_checkpoint_rewrite(part->watch);
+	part->lost = true;
 }
 
 static void settle(struct watcher *w, struct parcel *parcel)
@@ -35,13 +36,15 @@ static void settle(struct watcher *w, struct parcel *parcel)
 		else
 			watch_published(part->watch, b->touchpoints[i], parcel->outcomes[i] == STORE_FRESH);
 	}
-	if (b->fields_count) {
+	if (b->fields_count || b->alerts_count) {
 		part->saving = false;
 		w->redis_failed = w->redis_failed || parcel->checkpoint == STORE_CHECKPOINT_FAILED;
 		if (parcel->checkpoint == STORE_CHECKPOINT_LOST)
 			publish_anew(part);
 		else if (parcel->checkpoint != STORE_CHECKPOINT_WRITTEN)
 			watch_checkpoint_failed(part->watch, b);
+		else
+			watch_checkpoint_written(part->watch, b);
 	}
 	part->out--;
 	publisher_return(w->pipeline->publisher, parcel);
@@ -62,13 +65,14 @@ void watcher_settle_all(struct watcher *w)
 bool watcher_fill_one(struct watcher *w, struct watch_part *part, struct parcel *parcel, bool all)
 {
 	int64_t now_ms = pipeline_now(w->pipeline);
-	parcel->batch->fields_count = 0;
+	parcel->batch->fields_count = parcel->batch->alerts_count = 0;
 	watch_fill(part->watch, now_ms, parcel->batch);
-	if (!part->saving)
+	if (!part->saving && !part->lost)
 		watch_fill_checkpoint(part->watch, now_ms, all, parcel->batch);
-	if (parcel->batch->count == 0 && parcel->batch->fields_count == 0)
+	bool saves = parcel->batch->fields_count > 0 || parcel->batch->alerts_count > 0;
+	if (parcel->batch->count == 0 && parcel->batch->sources_count == 0 && !saves)
 		return false;
-	part->saving = part->saving || parcel->batch->fields_count > 0;
+	part->saving = part->saving || saves;
 	parcel->part = part;
 	part->out++;
 	publisher_send(w->pipeline->publisher, parcel);
@@ -111,7 +115,7 @@ static void letter(struct watcher *w, const struct kafka_record *r)
 		  " can't be read (a newer version of this program wrote it?): to the dead letters",
 		  w->topic, r->partition, r->offset);
 	metrics_add(w->shard, METRIC_DEAD_LETTERS, FEEDBACK_BAD_BUNDLE, 1);
-	if (kafka_producer_send(w->letters, &m, &err) != KAFKA_DONE)
+	if (kafka_producer_send(w->producer, &m, &err) != KAFKA_DONE)
 		log_error("dead letter not written: %s", err.text);
 }
 
@@ -138,6 +142,7 @@ static void note_caught_up(struct watcher *w)
 			part->caught_up = true;
 			if (part->rewrite) /* what the checkpoint holds is of no use to anybody */
 				watch_checkpoint_rewrite(part->watch);
+			watch_rebuild_end(part->watch);
 			part->rewrite = false;
 		}
 	}
@@ -168,7 +173,7 @@ static void each_second(struct watcher *w)
 		return;
 	w->last_second_ns = now_ns;
 	struct window_memory sum = {0};
-	unsigned due = 0;
+	unsigned due = 0, incidents = 0;
 	for (unsigned i = 0; i < w->parts_count; i++) {
 		struct watch_part *part = w->parts[i];
 		struct window_memory memory = watch_memory(part->watch);
@@ -176,6 +181,7 @@ static void each_second(struct watcher *w)
 		sum.slots += memory.slots;
 		sum.clamped += memory.clamped;
 		due += watch_due(part->watch, now_ms);
+		incidents += watch_incidents(part->watch);
 		int64_t log_ms = watch_position(part->watch).log_ms;
 		if (log_ms)
 			metrics_put(w->shard, METRIC_LOG_LAG_SECONDS, part->label,
@@ -183,7 +189,7 @@ static void each_second(struct watcher *w)
 	}
 	if (sum.clamped > w->clamped)
 		log_warn("%" PRIu64 " counts would have gone below zero: the log that the windows were "
-				    "rebuilt from lacks its beginning",
+			 "rebuilt from lacks its beginning, or a touchpoint got another parent",
 			 sum.clamped - w->clamped);
 	w->clamped = sum.clamped;
 	struct err denied = {0};
@@ -193,14 +199,38 @@ static void each_second(struct watcher *w)
 	pthread_mutex_unlock(&w->lock);
 	metrics_put(w->shard, METRIC_SLOTS, METRIC_ONLY, (double)sum.slots);
 	metrics_put(w->shard, METRIC_WINDOW_BYTES, METRIC_ONLY, (double)sum.bytes);
+	metrics_put(w->shard, METRIC_INCIDENTS, METRIC_ONLY, incidents);
 	metrics_put(w->shard, METRIC_PUBLISH_BACKLOG, METRIC_ONLY, due);
-	kafka_producer_serve(w->letters);
+	kafka_producer_serve(w->producer);
+}
+
+/* Settings that were read again hold from the next record on. */
+static void take_settings(struct watcher *w)
+{
+	if (!atomic_exchange(&w->has_fresh, false))
+		return;
+	pthread_mutex_lock(&w->lock);
+	struct alert_options fresh = w->fresh;
+	pthread_mutex_unlock(&w->lock);
+	w->pipeline->setup.watch.alerts =
+		fresh; /* of partitions that are still to come: this thread's alone */
+	for (unsigned i = 0; i < w->parts_count; i++)
+		watch_alerts_set(w->parts[i]->watch, &fresh);
+}
+
+void watcher_set(struct watcher *w, const struct alert_options *options)
+{
+	pthread_mutex_lock(&w->lock);
+	w->fresh = *options;
+	pthread_mutex_unlock(&w->lock);
+	atomic_store(&w->has_fresh, true);
 }
 
 static bool step(struct watcher *w)
 {
 	struct err err = {0};
 	size_t count = 0;
+	take_settings(w);
 	if (kafka_consumer_poll(w->consumer, w->records, POLL_RECORDS, &count, POLL_MS, &err) ==
 	    KAFKA_POLL_FATAL) {
 		err_prefix(&err, "watch");
@@ -214,7 +244,11 @@ static bool step(struct watcher *w)
 		if (w->parts[i]->broken)
 			watcher_mend(w, w->parts[i]);
 	note_caught_up(w);
+	struct watch_part *first = watcher_part(w, 0);
+	delivery_own(w->pipeline->delivery, first && first->caught_up);
+	watcher_tell(w);
 	watcher_settle_all(w);
+	watcher_again(w);
 	if (w->parts_count)
 		fill(w);
 	each_second(w);
@@ -269,7 +303,7 @@ bool watcher_start(struct watcher *w, struct err *err)
 {
 	struct pipeline *p = w->pipeline;
 	const char *topics[] = {w->topic};
-	char letters[KAFKA_TOPIC_NAME_BYTES];
+	char letters[KAFKA_TOPIC_NAME_BYTES], alerts[KAFKA_TOPIC_NAME_BYTES];
 	struct kafka_consumer_spec spec = {
 		.group_suffix = "watch",
 		.topics = topics,
@@ -278,10 +312,12 @@ bool watcher_start(struct watcher *w, struct err *err)
 		.events = {watcher_assigned, watcher_revoked, watcher_lost, watcher_out_of_range, w},
 	};
 	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_DEAD_LETTERS, letters);
-	w->letters = kafka_producer_open_plain(&p->setup.kafka, NULL, NULL, err);
-	if (w->letters == NULL)
+	kafka_topic_name(&p->setup.kafka, KAFKA_TOPIC_ALERTS, alerts);
+	w->producer = kafka_producer_open_plain(&p->setup.kafka, watcher_told, w, err);
+	if (w->producer == NULL)
 		return false;
-	w->letters_topic = kafka_producer_topic(w->letters, letters);
+	w->letters_topic = kafka_producer_topic(w->producer, letters);
+	w->alerts_topic = kafka_producer_topic(w->producer, alerts);
 	w->consumer = kafka_consumer_open(&p->setup.kafka, &spec, err);
 	if (w->consumer == NULL)
 		return false;
@@ -313,7 +349,7 @@ void watcher_destroy(struct watcher *w)
 	watcher_drain(w);
 	watcher_join(w);
 	kafka_consumer_close(w->consumer);
-	kafka_producer_close(w->letters);
+	kafka_producer_close(w->producer);
 	pthread_mutex_destroy(&w->lock);
 	free(w->records);
 	free(w->parts);

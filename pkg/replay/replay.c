@@ -12,6 +12,9 @@ struct replay {
 	unsigned slot;
 	int64_t at_ms, offset;
 	replay_letter *letter;
+	bool (*alert)(void *context, const struct watch_alert *);
+	void *alert_context;
+	int64_t flushed_s; /* with alerts: the second up to which the watch has seen it all */
 	void *context;
 	uint32_t *sorted; /* touchpoints of the watch by name */
 };
@@ -34,6 +37,8 @@ struct replay *replay_create(const struct replay_setup *setup, replay_letter *le
 	r->windows = setup->watch.windows;
 	r->at_ms = setup->at_ms;
 	r->letter = letter;
+	r->alert = setup->watch.alerts.enabled ? setup->alert : NULL;
+	r->alert_context = setup->alert_context;
 	r->context = context;
 	r->clock = (struct intake_clock){
 		.now_ms = INT64_MIN / 2, /* no floor: far from where a difference could overflow */
@@ -77,6 +82,24 @@ static bool to_watch(void *context, uint32_t shard, struct str bytes)
 	return true;
 }
 
+static bool hand_out(struct replay *r)
+{
+	const struct watch_alert *alert;
+	while (r->alert && (alert = watch_alert_next(r->watch)) != NULL)
+		if (!r->alert(r->alert_context, alert))
+			return false;
+	watch_alerts_settle(r->watch);
+	return true;
+}
+
+static bool tick_to_watch(void *context, uint32_t shard, struct str bytes)
+{
+	struct replay *r = context;
+	bool read = watch_apply(r->watch, bytes, r->at_ms, r->offset++);
+	must(read);
+	return true;
+}
+
 /* What a commit does in the live program: letters out, tally to the watch, and on. */
 static bool flush(struct replay *r)
 {
@@ -86,14 +109,30 @@ static bool flush(struct replay *r)
 			return false;
 	}
 	if (tally_count(intake_tally(r->intake)) > 0) {
-		struct bundle_head head = {
-			.shards = 1, .clock_ms = intake_clock_ms(r->intake), .instance = STR("replay")};
+		struct bundle_sources sources = intake_sources(r->intake);
+		struct bundle_head head = {.shards = 1,
+					   .clock_ms = intake_clock_ms(r->intake),
+					   .instance = STR("replay"),
+					   .sources = &sources};
 		watch_advance(r->watch, window_clock_ms(r));
 		bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), false,
 			     to_watch, r);
 	}
 	intake_close(r->intake);
 	intake_commit(r->intake, &r->counts);
+	return hand_out(r);
+}
+
+/* What is judged goes by the clock, so a second is no longer than a second: the live program commits as often. */
+static bool take_by_seconds(struct replay *r, const struct intake_record *records, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		intake_take(r->intake, &records[i], 1, &r->clock);
+		int64_t second = intake_clock_ms(r->intake) / 1000;
+		if (second > r->flushed_s && !flush(r))
+			return false;
+		r->flushed_s = second;
+	}
 	return true;
 }
 
@@ -106,6 +145,8 @@ bool replay_take(struct replay *r, const struct replay_line *lines, unsigned cou
 	for (unsigned i = 0; i < count; i++)
 		records[i] = (struct intake_record){
 			.bytes = lines[i].text, .slot = r->slot, .tag = lines[i].number};
+	if (r->alert)
+		return take_by_seconds(r, records, count);
 	intake_take(r->intake, records, count, &r->clock);
 	return true;
 }
@@ -119,9 +160,22 @@ static int by_name(const void *a, const void *b, void *watch)
 	return order ? order : (x.len > y.len) - (x.len < y.len);
 }
 
+/* Responses may have stopped before `at`: a record without any carries the log's time there. */
+static bool look_at_the_end(struct replay *r)
+{
+	struct bundle_head head = {.shards = 1, .clock_ms = r->at_ms, .instance = STR("replay")};
+	if (r->at_ms <= intake_clock_ms(r->intake))
+		return true;
+	bundle_write(r->writer, &head, intake_names(r->intake), intake_tally(r->intake), true, tick_to_watch,
+		     r);
+	return hand_out(r);
+}
+
 bool replay_finish(struct replay *r)
 {
 	if (!flush(r))
+		return false;
+	if (r->alert && !look_at_the_end(r))
 		return false;
 	if (r->at_ms != INT64_MIN)
 		watch_advance(r->watch, r->at_ms - 1);

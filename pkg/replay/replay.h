@@ -39,6 +39,10 @@ struct replay_setup {
 	struct watch_setup watch;
 	int64_t at_ms;                /* windows end here, what is dated later is left out; INT64_MIN: at the newest event */
 	int64_t machine_ms;           /* what is dated after this is in the future */
+	/* Events of incidents, as they are found; watch.alerts says whether any are. One found by a look at the clock may come up to a minute
+	 * after others of a later time. Its text is borrowed for the call. False stops. */
+	bool (*alert)(void *context, const struct watch_alert *);
+	void *alert_context;
 };
 
 /* Called for each reject, in order. The bytes are borrowed for the call. False stops. */

@@ -31,12 +31,36 @@ static void draw(struct store_token *token)
 	snprintf(token->next, sizeof token->next, "%016" PRIx64, number);
 }
 
+static void args_keys(struct store *store, unsigned partition)
+{
+	args_state_key(store, partition);
+	args_alerts_key(store);
+	args_slot_key(store, "incidents");
+	args_slot_key(store, "closed");
+	args_slot_key(store, "acks");
+	args_slot_key(store, "verdicts");
+	args_numbers_key(store, partition);
+}
+
+static void args_alert(struct args *args, const struct store_alert *alert)
+{
+	must(alert->number > 0 && alert->number < 1ULL << 53);
+	args_text(args, ledger_name(alert->ledger));
+	args_bytes(args, alert->touchpoint);
+	args_whole(args, (int64_t)alert->number);
+	args_format(args, "%016" PRIx64, alert->incident);
+	args_text(args, alert->open ? "1" : "0");
+	args_bytes(args, alert->json);
+}
+
 static void send_checkpoint(struct store *store, const struct store_checkpoint *c,
 			    const struct store_token *token)
 {
 	struct args *args = &store->args;
-	store_begin_script(store, SCRIPT_CHECKPOINT, 1);
-	args_state_key(store, c->partition);
+	must(c->alerts_count <= STORE_ALERTS_MAX);
+	store_begin_script(store, SCRIPT_CHECKPOINT, 7);
+	args_keys(store, c->partition);
+	int first = args->count - 1; /* Lua counts from 1 */
 	args_text(args, token->text);
 	args_text(args, token->next);
 	args_whole(args, c->at.log_ms);
@@ -47,18 +71,24 @@ static void send_checkpoint(struct store *store, const struct store_checkpoint *
 		args_text(args, "");
 	args_whole(args, store->options.retention_ms);
 	args_text(args, c->replace ? "1" : "0");
-	int leaving = args_later(args), first = args->count;
+	args_whole(args, c->partition);
+	args_whole(args, store->options.alerts_max);
+	args_whole(args, store_incidents_ttl(store));
+	int fields = args_later(args), alerts = args_later(args);
 	for (unsigned i = 0; i < c->fields_count; i++) {
 		if (c->fields[i].bytes.at == NULL)
 			args_name(args, c->fields[i].touchpoint);
 	}
-	args_set(args, leaving, args->count - first);
+	args_set(args, fields, args->count - first);
 	for (unsigned i = 0; i < c->fields_count; i++) {
 		if (c->fields[i].bytes.at == NULL)
 			continue;
 		args_name(args, c->fields[i].touchpoint);
 		args_bytes(args, c->fields[i].bytes);
 	}
+	args_set(args, alerts, args->count - first);
+	for (unsigned i = 0; i < c->alerts_count; i++)
+		args_alert(args, &c->alerts[i]);
 	store_send(store);
 }
 

@@ -71,6 +71,16 @@ static void window_series(struct store *store, const struct publication_window *
 	}
 }
 
+static void alert_hash(struct store *store, const struct publication_alert *alert)
+{
+	struct args *args = &store->args;
+	args_whole(args, 2 * (int64_t)alert->count);
+	for (unsigned i = 0; i < alert->count; i++) {
+		args_text(args, alert->at[i].name);
+		args_bytes(args, (struct str){alert->at[i].value, alert->at[i].len});
+	}
+}
+
 static void send_publication(struct store *store, const struct publication *p)
 {
 	char bytes[VIEW_NAME_MAX + 128];
@@ -85,6 +95,8 @@ static void send_publication(struct store *store, const struct publication *p)
 		window_keys(store, start, &p->windows[i]);
 		to_ms = p->windows[i].reading.to_ms > to_ms ? p->windows[i].reading.to_ms : to_ms;
 	}
+	if (p->alert)
+		args_copy(args, start, STR("alert"));
 	args_set(args, keys_count, args->count - keys_from);
 	store->stats.keys += (uint64_t)(args->count - keys_from);
 	args_whole(args, p->log_ms);
@@ -97,6 +109,8 @@ static void send_publication(struct store *store, const struct publication *p)
 		window_hash(store, &p->windows[i], &store->fields[i]);
 		window_series(store, &p->windows[i]);
 	}
+	if (p->alert)
+		alert_hash(store, p->alert);
 	store_send(store);
 }
 

@@ -10,6 +10,7 @@
 #define HEALTH_TTL_MS  10000
 #define PREFIX_MAX     100
 #define PARTITIONS_MAX 100000
+#define ALERTS_MAX     10000
 /* The longest command: a publication of all windows of all ledgers with their series; keys are short
  * beside the values. */
 #define SCRATCH_BYTES                                                                                        \
@@ -41,6 +42,8 @@ const struct option_row store_options[] = {
 	 0},
 	{"in_flight", OPTION_BYTES, ROW(in_flight_bytes), "256KiB", 1024, 67108864, NULL,
 	 "how much is sent to Redis before its replies are awaited", 0},
+	{"alerts_max", OPTION_INT, ROW(alerts_max), "10000", 100, 1000000, NULL,
+	 "how many events of alerts the stream keeps, about", 0},
 	{.key = NULL},
 };
 
@@ -97,6 +100,8 @@ struct store *store_create(const struct store_options *options, struct err *err)
 	struct store *store = must_alloc(sizeof *store);
 	store->options = *options;
 	store->backoff_ms = 100;
+	if (store->options.alerts_max == 0)
+		store->options.alerts_max = ALERTS_MAX;
 	if (!store_check_prefix(options->prefix, err) || !store_url_parse(&store->url, options->url, err) ||
 	    !read_password(store, options->password_file, err) ||
 	    (store->url.tls && (store->tls = store_tls_create(options, err)) == NULL)) {

@@ -33,7 +33,22 @@ bool store_tls_start(struct store_tls *, redisContext *, const char *host, struc
 
 /* ---- script.c ---- */
 
-enum script { SCRIPT_PUBLISH, SCRIPT_INDEX, SCRIPT_HEALTH, SCRIPT_CHECKPOINT, SCRIPTS };
+enum script {
+	SCRIPT_PUBLISH,
+	SCRIPT_INDEX,
+	SCRIPT_HEALTH,
+	SCRIPT_CHECKPOINT,
+	SCRIPT_INCIDENTS,
+	SCRIPT_INCIDENT,
+	SCRIPT_CURSOR,
+	SCRIPT_ACK,
+	SCRIPT_MUTE,
+	SCRIPTS
+};
+
+/* As texts: the scripts hold them. */
+#define STORE_CLOSED_MAX "10000"
+#define STORE_MUTES_MAX	 "1000"
 
 const char *store_script_text(enum script);
 
@@ -109,5 +124,23 @@ redisReply *store_receive(struct store *);
 redisReply *store_roundtrip(struct store *);
 bool store_load_scripts(struct store *);
 bool reply_is_error(const redisReply *, const char *code);
+
+/* ---- call.c: one command or script and its reply ---- */
+
+/* A command: begin, its words, then store_call, which is given the type that the reply has to have. NULL: the
+ * error is kept. */
+bool store_command(struct store *, const char *command);
+redisReply *store_call(struct store *, int type);
+/* A script whose arguments `put` appends, sent again where the server does not know it. */
+redisReply *store_script(struct store *, enum script, int keys, void (*put)(struct store *, const void *context),
+			 const void *context, int type);
+
+/* Keys in the slot of the stream of alerts. */
+#define STORE_INCIDENTS_MS (90LL * 24 * 3600 * 1000)   /* how long closed incidents stay */
+void args_alerts_key(struct store *);                      /* PREFIX:alerts, the stream */
+void args_slot_key(struct store *, const char *what);      /* PREFIX:WHAT:{PREFIX:alerts} */
+void args_numbers_key(struct store *, unsigned partition);
+/* Of keys that all partitions share: the longer of the log's life and that of incidents. */
+int64_t store_incidents_ttl(const struct store *);
 
 #endif

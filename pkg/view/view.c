@@ -1,5 +1,7 @@
 #include "view/view.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/number.h"
@@ -130,6 +132,50 @@ static void put_histogram(struct writer *w, enum ledger ledger, const int64_t bi
 		len += number_whole(w->out->text + start + len, bins[i]);
 	}
 	put(w, "histogram", len);
+}
+
+static void put_text(struct writer *w, const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	must(w->used + len + 1 <= sizeof w->out->text);
+	memcpy(w->out->text + w->used, text, len + 1);
+	put(w, name, len);
+}
+
+static void put_hex(struct writer *w, const char *name, uint64_t value)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[ALERT_ID_BYTES + 1] = "";
+	for (unsigned i = 0; i < ALERT_ID_BYTES; i++)
+		text[i] = digits[value >> (60 - 4 * i) & 15];
+	put_text(w, name, text);
+}
+
+void view_alert_fields(struct view_fields *out, const struct view_alert *a)
+{
+	struct writer w = {.out = out};
+	out->count = 0;
+	put_text(&w, "ledger", ledger_name(a->ledger));
+	put_text(&w, "detector", a->ready ? "ready" : "learning");
+	put_decimal(&w, "baseline_rate", a->baseline_rate);
+	put_whole(&w, "learned_responses", a->learned_responses);
+	if (a->incident == 0)
+		return;
+	put_hex(&w, "incident", a->incident);
+	put_text(&w, "state", a->open ? "open" : "resolved");
+	put_text(&w, "kind", alert_kind_name(a->kind));
+	put_text(&w, "severity", alert_severity_name(a->severity));
+	put_whole(&w, "raised_ms", a->raised_ms);
+	put_whole(&w, "changed_ms", a->changed_ms);
+	put_whole(&w, "onset_ms", a->onset_ms);
+	if (!a->open || a->kind == ALERT_SILENCE)
+		return;
+	const struct words *words = &words_of[a->ledger];
+	put_whole(&w, "responses", a->responses);
+	put_whole(&w, a->kind == ALERT_PROMOTER_RISE ? words->p : words->d, a->counted);
+	put_decimal(&w, "rate", a->rate);
+	put_decimal(&w, "rate_low", a->rate_low);
+	put_decimal(&w, "rate_high", a->rate_high);
 }
 
 void view_fields(struct view_fields *out, enum ledger ledger, const struct window_reading *reading)

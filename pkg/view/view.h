@@ -7,6 +7,7 @@
 #ifndef VIEW_H
 #define VIEW_H
 
+#include "alert/alert.h"
 #include "window/window.h"
 
 #define VIEW_CONTRACT   1
@@ -32,6 +33,24 @@ struct view_fields {
 void view_fields(struct view_fields *, enum ledger, const struct window_reading *);
 const char *const *view_field_names(enum ledger);   /* all that view_fields may give, in order, NULL-ended */
 
+/* What corridor:{<touchpoint>}:alert says: the incident that is open, else the last one, and what the detector of its ledger has learned. */
+struct view_alert {
+	enum ledger ledger;
+	bool ready;                      /* the detector: else it still learns */
+	double baseline_rate;            /* of detractors (negative posts), now */
+	int64_t learned_responses;
+	uint64_t incident;               /* 0: there never was one; then the rest says nothing */
+	bool open;
+	enum alert_kind kind;
+	enum alert_severity severity;
+	int64_t raised_ms, changed_ms, onset_ms;
+	int64_t responses, counted;      /* since onset, of one that is open and no silence: all; detractors, or promoters of a rise */
+	double rate, rate_low, rate_high;   /* counted / responses */
+};
+/* ledger detector baseline_rate learned_responses incident state kind severity raised_ms changed_ms onset_ms responses detractors rate
+ * rate_low rate_high. Always in this order. `detractors` is called as what was counted is: promoters, negative, positive. */
+void view_alert_fields(struct view_fields *, const struct view_alert *);
+
 /* A touchpoint's name as part of a key: % { } and control bytes percent-encoded ("%7B"). What would be longer than VIEW_NAME_MAX
  * bytes is cut between two characters and ends in "~" and 16 hex digits (hash_bytes of the whole name), so that different names
  * keep different keys. Returns the length; out is NUL-terminated. */
@@ -48,6 +67,12 @@ struct publication_window {
 	unsigned panes_count;
 };
 
+/* corridor:{<touchpoint>}:alert as a whole. */
+struct publication_alert {
+	const struct view_field *at;
+	unsigned count;                   /* 0: the hash goes away */
+};
+
 /* What is due of one touchpoint: one script call. */
 struct publication {
 	struct str touchpoint;
@@ -56,6 +81,7 @@ struct publication {
 	bool empty;                       /* all its windows are empty: it leaves the touchpoint index */
 	unsigned windows_count;
 	const struct publication_window *windows;
+	const struct publication_alert *alert;   /* NULL: not due */
 };
 
 #endif

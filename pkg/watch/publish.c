@@ -99,7 +99,7 @@ struct filler {
 
 /* 122 fields cost Redis some 400 us. So there are 250 of them a second and not more, at a start too; the next publish of who got none
  * tries again. */
-enum { SERIES_PER_SECOND = 250 };
+enum { SERIES_PER_SECOND = 250, SOURCES_MS = 15000, DAY_MS = 86400000 };
 
 static void earn_series(struct watch *w, int64_t now_ms)
 {
@@ -156,6 +156,29 @@ bool watch_touchpoint_empty(struct watch *w, const struct touch *t)
 	return true;
 }
 
+static bool alert_is_due(const struct filler *f, const struct touch *t)
+{
+	return f->w->setup.alerts.enabled &&
+	       (t->alert_due || t->alert_told == 0 || t->alert_told - 1 + f->refresh <= f->tick);
+}
+
+static const struct publication_alert *fill_alert(struct filler *f, uint32_t i, bool empty)
+{
+	struct watch_batch *b = f->batch;
+	struct touch *t = &f->w->touches[i];
+	struct view_alert view;
+	struct view_fields *fields = &b->alert_fields[b->count];
+	struct publication_alert *part = &b->alert_parts[b->count];
+	t->alert_due = false;
+	t->alert_told = f->tick + 1;
+	*part = (struct publication_alert){fields->at, 0};
+	if (!empty && judge_view(f->w, i, &view)) {
+		view_alert_fields(fields, &view);
+		part->count = fields->count;
+	}
+	return part;
+}
+
 static void fill_touchpoint(struct filler *f, uint32_t i)
 {
 	struct watch *w = f->w;
@@ -172,7 +195,9 @@ static void fill_touchpoint(struct filler *f, uint32_t i)
 			    window_due(w, &w->slots[slot], which) <= f->tick) /* what leaves leaves whole */
 				fill_window(f, slot, (enum ledger)l, which);
 	}
-	if (b->windows_count > first) {
+	bool alert = alert_is_due(f, t);
+	if (b->windows_count > first || alert) {
+		const struct publication_alert *part = alert ? fill_alert(f, i, empty) : NULL;
 		b->touchpoints[b->count] = i;
 		b->changed_ms[b->count] = t->changed_ms;
 		b->at[b->count++] = (struct publication){
@@ -183,6 +208,7 @@ static void fill_touchpoint(struct filler *f, uint32_t i)
 			.empty = empty,
 			.windows_count = b->windows_count - first,
 			.windows = b->windows + first,
+			.alert = part,
 		};
 	}
 	t->changed_ms = 0;
@@ -204,6 +230,7 @@ struct watch_batch *watch_batch_create(void)
 	struct watch_batch *b = must_alloc(sizeof *b);
 	b->windows = must_array(POOL_WINDOWS, sizeof *b->windows);
 	b->panes = must_array(POOL_PANES, sizeof *b->panes);
+	b->alert_fields = must_array(WATCH_BATCH, sizeof *b->alert_fields);
 	b->bytes = must_alloc(WATCH_FIELDS_BYTES);
 	return b;
 }
@@ -214,6 +241,7 @@ void watch_batch_destroy(struct watch_batch *b)
 		return;
 	free(b->windows);
 	free(b->panes);
+	free(b->alert_fields);
 	free(b->bytes);
 	free(b);
 }
@@ -222,6 +250,20 @@ static bool batch_full(const struct watch_batch *b)
 {
 	return b->count == WATCH_BATCH || b->windows_count + WINDOWS_OF_ONE > POOL_WINDOWS ||
 	       b->panes_count + WINDOWS_OF_ONE * WINDOW_PANES_MAX > POOL_PANES;
+}
+
+static void fill_sources(struct watch *w, int64_t now_ms, struct watch_batch *b)
+{
+	b->sources_count = 0;
+	if (names_count(w->sources) == 0 || now_ms - w->sources_ms < SOURCES_MS)
+		return;
+	w->sources_ms = now_ms;
+	b->sources_count = names_count(w->sources);
+	for (unsigned s = 0; s < b->sources_count; s++)
+		b->sources[s] = (struct watch_source){names_get(w->sources, s), 0};
+	for (uint32_t i = 0; i < names_count(w->names); i++)
+		if (w->touches[i].source && w->touches[i].last_ms >= now_ms - DAY_MS)
+			b->sources[w->touches[i].source - 1].touchpoints++;
 }
 
 void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
@@ -233,6 +275,7 @@ void watch_fill(struct watch *w, int64_t now_ms, struct watch_batch *b)
 			   .spread = names_count(w->names) * (1000 / TICK_MS) / SERIES_PER_SECOND};
 	b->count = b->windows_count = b->panes_count = 0;
 	b->position = w->position;
+	fill_sources(w, now_ms, b);
 	earn_series(w, now_ms);
 	if (w->queued == 0 && f.tick > w->cursor)
 		w->cursor = f.tick;
@@ -260,6 +303,7 @@ void watch_failed(struct watch *w, uint32_t i)
 		for (unsigned which = 0; which < WINDOWS_MAX; which++)
 			s->published[which] = s->series[which] = 0;
 	}
+	t->alert_due = true;
 	watch_wheel_put(w, i, watch_tick(w, w->now_ms) + 1);
 }
 

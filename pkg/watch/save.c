@@ -59,6 +59,8 @@ void watch_save_first(struct watch *w, uint32_t i, struct watch_position before)
 void watch_checkpoint_failed(struct watch *w, const struct watch_batch *b)
 {
 	for (unsigned f = b->fields_count; f-- > 0;) {
+		if (b->field_touchpoints[f] == NOBODY)
+			continue;
 		watch_save_first(w, b->field_touchpoints[f], b->before[f]);
 		w->touches[b->field_touchpoints[f]].of_rewrite = b->fields[f].of_rewrite;
 		w->rewrite_left += b->fields[f].of_rewrite;

@@ -34,6 +34,7 @@ static void set_paces(struct watch *w)
 
 static void name_zones(struct watch *w)
 {
+	w->sources = names_create(WATCH_SOURCES, VIEW_NAME_MAX);
 	w->zone_names = names_create(w->setup.zones_count + 1, VIEW_NAME_MAX);
 	for (unsigned i = 0; i < w->setup.zones_count; i++)
 		names_intern(w->zone_names, str_of(w->setup.zones[i].touchpoint));
@@ -53,7 +54,7 @@ struct watch *watch_create(const struct watch_setup *setup, int64_t now_ms)
 	w->slots = must_array(w->slots_max, sizeof *w->slots);
 	w->reader = bundle_reader_create();
 	w->position = (struct watch_position){0, -1};
-	w->offset_before = -1;
+	w->before = w->position;
 	w->start_ms = w->now_ms = now_ms;
 	w->overflow = NOBODY;
 	w->save_first = w->save_last = NOBODY;
@@ -62,6 +63,7 @@ struct watch *watch_create(const struct watch_setup *setup, int64_t now_ms)
 		w->wheel[i] = NOBODY;
 	set_paces(w);
 	name_zones(w);
+	judge_init(w);
 	return w;
 }
 
@@ -71,8 +73,11 @@ void watch_destroy(struct watch *w)
 		return;
 	names_destroy(w->names);
 	names_destroy(w->zone_names);
+	names_destroy(w->sources);
 	free(w->touches);
 	windows_destroy(w->windows);
+	judge_release(w);
+	told_release(w);
 	free(w->slots);
 	bundle_reader_destroy(w->reader);
 	free(w->scratch);
@@ -88,6 +93,7 @@ static void begin_touchpoint(struct watch *w, uint32_t i)
 	t->due = UINT32_MAX;
 	uint32_t zone = names_find(w->zone_names, names_get(w->names, i));
 	t->zone = zone == NAMES_FULL ? w->setup.zone : w->setup.zones[zone].zone;
+	judge_touchpoint(w, i);
 }
 
 /* More touchpoints than this partition may know: they share one name of the partition's own, so that no two writers share a key. */
@@ -126,12 +132,28 @@ uint32_t watch_open_slot(struct watch *w, uint32_t touchpoint, enum ledger ledge
 	return t->slot[ledger];
 }
 
+void watch_set_source(struct watch *w, uint32_t i, struct str name)
+{
+	if (name.len == 0)
+		return;
+	uint32_t source = names_intern(w->sources, name);
+	w->touches[i].source = source == NAMES_FULL ? 0 : (uint16_t)(source + 1);
+}
+
+struct str watch_source(const struct watch *w, uint32_t i)
+{
+	return w->touches[i].source ? names_get(w->sources, w->touches[i].source - 1u) : (struct str){"", 0};
+}
+
 static void apply_group(struct watch *w, const struct bundle_group *group, int64_t offset)
 {
 	uint32_t i = watch_open_touchpoint(w, group->touchpoint);
 	struct touch *t = &w->touches[i];
 	if (offset <= t->seen_offset)
 		return;
+	watch_set_source(w, i, group->source);
+	if (group->count)
+		judge_prefetch(w, t, (enum ledger)group->cells[0].ledger);
 	for (uint32_t c = 0; c < group->count; c++) {
 		const struct tally_cell *cell = &group->cells[c];
 		uint32_t slot = watch_open_slot(w, i, cell->ledger);
@@ -142,7 +164,8 @@ static void apply_group(struct watch *w, const struct bundle_group *group, int64
 		watch_changed(w, i, slot);
 	}
 	if (!t->unsaved)
-		watch_save_last(w, i, (struct watch_position){w->position.log_ms, w->offset_before});
+		watch_save_last(w, i, w->before);
+	judge_group(w, i, group, offset <= w->groups_offset);
 }
 
 bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t offset)
@@ -151,17 +174,18 @@ bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t o
 	if (offset <= w->position.offset)
 		return true;
 	bool readable = bundle_read(w->reader, bytes, &bundle);
-	w->offset_before = w->position.offset;
-	if (readable) {
-		int64_t log_ms = record_ms < bundle.head.clock_ms ? record_ms : bundle.head.clock_ms;
-		for (uint32_t g = 0; g < bundle.groups_count; g++)
-			apply_group(w, &bundle.groups[g], offset);
-		w->behind = bundle.head.behind;
-		if (log_ms > w->position.log_ms)
-			w->position.log_ms = log_ms;
-	}
+	w->before = w->position;
 	w->position.offset = offset;
-	return readable;
+	if (!readable)
+		return false;
+	int64_t log_ms = record_ms < bundle.head.clock_ms ? record_ms : bundle.head.clock_ms;
+	if (log_ms > w->position.log_ms)
+		w->position.log_ms = log_ms;
+	w->behind = bundle.head.behind;
+	judge_record(w, bundle.head.behind, bundle.head.shards);
+	for (uint32_t g = 0; g < bundle.groups_count; g++)
+		apply_group(w, &bundle.groups[g], offset);
+	return true;
 }
 
 void watch_advance(struct watch *w, int64_t now_ms)

@@ -10,6 +10,11 @@
  * A hash is due at its first change after quiet at once, then at most every max(100 ms, window / 3600); a change is also a pane that
  * leaves. A series goes along when a pane of it has ended, with thousands of touchpoints less often. All is due once every `refresh` (which heals what Redis lost unseen and renews TTLs).
  *
+ * Detectors (judge.c) see what arrives at its log time, per touchpoint and ledger; what they find becomes numbered events (told.c) that
+ * wait here until Kafka has them and Redis has them with a checkpoint. A checkpoint never holds the state behind an event that is not in
+ * the stream: so an event is derived again after a crash, with the same id and number, or it is there. Time without responses is judged at
+ * seconds that follow from the state alone, so it does not matter when the machine gets round to it.
+ *
  * Checkpoints are staggered: touchpoints wait in the order in which they first changed since their last one. `low` is the position
  * from which a new owner has to read: what it was before the first change that no checkpoint holds. A touchpoint restored from a
  * checkpoint skips what it has already seen. Owned by one thread.
@@ -17,9 +22,11 @@
 #ifndef WATCH_H
 #define WATCH_H
 
+#include "alert/alert.h"
 #include "base/names.h"
 #include "base/option.h"
 #include "bundle/bundle.h"
+#include "registry/registry.h"
 #include "view/view.h"
 #include "window/window.h"
 
@@ -44,6 +51,9 @@ struct watch_setup {
 	unsigned zones_count;
 	int64_t ttl_ms;                  /* of the keys: a series is written again before half of it is over; 0: does not matter */
 	int32_t partition;
+	struct alert_options alerts;     /* not enabled: nothing is judged. Text is borrowed */
+	const struct registry *registry; /* borrowed; NULL: nothing is declared */
+	bool ticks;                      /* the log has a record a second at least: a longer gap means that nobody was there, no silence */
 };
 
 struct watch;
@@ -62,6 +72,45 @@ struct watch_position {
 struct watch_position watch_position(const struct watch *);
 bool watch_behind(const struct watch *);   /* an intake said within the last bundles that it is far behind */
 
+/* ---- alerts: what detectors found, told in order ---- */
+
+struct watch_alert {
+	uint64_t tag;                  /* of this watch, from 1 */
+	struct str touchpoint;         /* all text is valid until the event is settled */
+	enum ledger ledger;
+	enum alert_kind kind;
+	enum alert_type type;
+	enum alert_severity severity;
+	uint64_t number, incident;
+	bool open;                     /* the incident, after this event */
+	int64_t at_ms;
+	struct str json;
+};
+const struct watch_alert *watch_alert_next(struct watch *);          /* the oldest that was not handed out; NULL: none */
+void watch_alert_written(struct watch *, uint64_t tag, bool ok);     /* Kafka has it; not ok: it is handed out again, and all behind it */
+unsigned watch_alerts_waiting(const struct watch *);                 /* not settled yet */
+void watch_alerts_settle(struct watch *);                            /* all that were handed out: where there is neither Kafka nor Redis */
+unsigned watch_incidents(const struct watch *);                      /* open ones that were told */
+/* Settings of alerts, from the next record on: text is borrowed, from the old ones no longer. */
+void watch_alerts_set(struct watch *, const struct alert_options *);
+
+/* What the registry and the settings say of an event's touchpoint; its text lies in the registry and in `links`. */
+struct watch_links {
+	char dashboard[ALERT_JSON_MAX / 4], runbook[ALERT_JSON_MAX / 4];
+};
+void watch_describe(const struct registry *, const struct alert_options *, struct alert_event *, struct watch_links *);
+
+/* Without a checkpoint the log is read again: detectors learn from it, nothing is told. Begin before the first record, then hand in what
+ * was told (every event in Kafka's corridor.alerts, in its order); the end tells what is over by now. */
+void watch_rebuild_begin(struct watch *);
+void watch_rebuild_known(struct watch *, const struct alert_event *);
+void watch_rebuild_end(struct watch *);
+
+/* Redis may lack events that it had: every event in Kafka's corridor.alerts is handed in, in its order, and those of incidents that are
+ * open or of after since_ms go with the next checkpoints, before all that waits here. One that is in the stream is left out there. */
+void watch_again(struct watch *, const struct alert_event *, struct str json);
+void watch_again_end(struct watch *, int64_t since_ms);
+
 /* ---- reading ---- */
 uint32_t watch_touchpoints(const struct watch *);
 struct str watch_touchpoint(const struct watch *, uint32_t i);
@@ -70,9 +119,18 @@ void watch_read(struct watch *, uint32_t i, enum ledger, unsigned which, struct 
 unsigned watch_series(struct watch *, uint32_t i, enum ledger, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);
 
 /* ---- publishing ---- */
+
+/* Where feedback comes from: how many touchpoints of each source had any within a day. Parents are of none. */
+#define WATCH_SOURCES 64
+struct watch_source {
+	struct str name;      /* valid as long as the watch */
+	uint64_t touchpoints;
+};
+
 #define WATCH_BATCH        128
 #define WATCH_FIELDS       256
 #define WATCH_FIELDS_BYTES (2 << 20)
+#define WATCH_ALERTS       64
 
 struct watch_field {
 	struct str touchpoint;
@@ -90,6 +148,8 @@ struct watch_batch {
 	unsigned windows_count;
 	struct window_pane *panes;
 	unsigned panes_count;
+	struct publication_alert alert_parts[WATCH_BATCH];
+	struct view_fields *alert_fields;    /* of WATCH_BATCH */
 
 	struct watch_position position;
 	unsigned fields_count;               /* of the checkpoint; 0: none is due */
@@ -100,6 +160,11 @@ struct watch_batch {
 	struct watch_position low;           /* once these fields are written */
 	bool replace;                        /* the first part of a rewrite */
 	struct watch_position before[WATCH_FIELDS];   /* for watch_checkpoint_failed */
+
+	unsigned sources_count;                       /* 0: not due */
+	struct watch_source sources[WATCH_SOURCES];
+	unsigned alerts_count;                        /* go with the checkpoint, into the stream */
+	struct watch_alert alerts[WATCH_ALERTS];
 };
 struct watch_batch *watch_batch_create(void);
 void watch_batch_destroy(struct watch_batch *);
@@ -110,6 +175,7 @@ void watch_failed(struct watch *, uint32_t touchpoint);                         
 void watch_published(struct watch *, uint32_t touchpoint, bool fresh);               /* fresh: Redis knew nothing of it any more */
 void watch_hurry(struct watch *);                                                    /* on stopping: what changed is due now, whatever its pace */
 void watch_checkpoint_failed(struct watch *, const struct watch_batch *);            /* its fields are to be written again */
+void watch_checkpoint_written(struct watch *, const struct watch_batch *);           /* its alerts are settled */
 void watch_checkpoint_rewrite(struct watch *);                                       /* Redis lost it: write all, begin with replace */
 void watch_publish_all(struct watch *);                                              /* Redis lost it: everything is due */
 unsigned watch_due(const struct watch *, int64_t now_ms);                            /* touchpoints that wait to be published */

@@ -15,7 +15,7 @@
  * allocated when first touched, widened block by block, given back when all their panes have left: a quiet slot costs little.
  *
  * A correction comes behind what it corrects, so no count falls below zero, unless what it corrects was never seen (a log whose
- * start was cut off): then the count stays at zero and the cell is counted in `clamped`.
+ * start was cut off, a touchpoint that got another parent): then the count stays at zero and the cell is counted in `clamped`.
  * Owned by one thread.
  */
 #ifndef WINDOW_H

@@ -93,6 +93,11 @@ static int64_t first_second(const struct zone *zone, int64_t date)
 	return limit;
 }
 
+int64_t zone_offset_s(const struct zone *zone, int64_t at_ms)
+{
+	return g_time_zone_get_offset(zone->tz, stretch_at(zone, floor_div(at_ms, 1000)));
+}
+
 struct zone_day zone_day_of(const struct zone *zone, int64_t at_ms)
 {
 	int64_t second = floor_div(at_ms, 1000);

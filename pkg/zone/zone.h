@@ -20,6 +20,7 @@ struct zone_day {
 	int64_t start_ms, end_ms;   /* epoch ms, [start, end) */
 };
 struct zone_day zone_day_of(const struct zone *, int64_t at_ms);   /* the local day that holds this instant; not for a hot path */
+int64_t zone_offset_s(const struct zone *, int64_t at_ms);   /* local time less UTC, at this instant; not for a hot path */
 struct zone_day zone_day_before(const struct zone *, struct zone_day);
 
 #endif

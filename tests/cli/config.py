@@ -97,6 +97,29 @@ class Check(unittest.TestCase):
         self.assertNotIn("NOT ENOUGH", done.stdout)
         self.assertIn("NOT ENOUGH for 10.1 a second", check(yaml, "--rate", "10.1")[0].stdout)
 
+    def test_what_budgets_mean(self):
+        def meaning(alerts="", more="", *args):
+            done, _ = check("sources: [{topic: a}, {topic: b, kind: review}, {topic: c}]\nalerts: {%s}\n%s" % (alerts, more),
+                            "--touchpoints", "5000", *args)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            return done.stdout.partition("Alerts")[2]
+        text = meaning()
+        self.assertIn("for 5000 touchpoints with 2 ledgers each", text)
+        self.assertIn("at most 1 false page a week in all: once in 383 years for each touchpoint, ledger and kind", text)   # 140,000 days: spikes and silences
+        self.assertIn("at most 7 false tickets a week in all: once in 55 years", text)
+        rows = [line.split() for line in text.splitlines() if line.startswith("  1 a second")]
+        self.assertEqual(rows[0][:4], ["1", "a", "second", "ticket"])
+        self.assertNotIn("parents ", text)
+        text = meaning("page_every: 365d, tickets_per_week: 0")
+        self.assertIn("at most one false page for each touchpoint and ledger in 365 days", text)
+        self.assertIn("ticket   none", text)
+        self.assertIn("page     none", meaning("pages_per_week: 0"))
+        self.assertNotIn("How soon", meaning("pages_per_week: 0, tickets_per_week: 0"))
+        self.assertIn("none (alerts.enabled is false)", meaning("enabled: false"))
+        text = meaning("", "touchpoints: {declared: {a: {parent: p}, b: {parent: p}}}\n")
+        self.assertIn("kept for the 2 of them: for each a false page once in 140 days, a false ticket once in 20 days", text)
+        self.assertIn("once in 479 years", text)   # 0.8 of the week's for 10,000
+
     def test_the_example_needs_nothing_done(self):
         done = corridor("check", "--config", "deploy/corridor.yaml")
         self.assertEqual(done.returncode, 0, done.stdout)

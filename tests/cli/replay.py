@@ -105,6 +105,77 @@ class Agreement(Files):
         self.assertNotEqual(corridor(*args).stdout, corridor(*args, "--seed", 6).stdout)
 
 
+class Parents(Files):
+    """A parent's windows are those of all its children, and theirs, whatever happens to a response."""
+
+    def settings(self, parents):
+        lines = "".join(f"    {child}: {{parent: {parent}}}\n" for child, parent in parents.items())
+        return self.path("parents.yaml", f"windows: [5m, 1h, today]\ntouchpoints:\n  declared:\n{lines}")
+
+    def agree(self, feed, parents, *args, **more):
+        rows = self.replay(feed, "--config", self.settings(parents), *args)
+        counted = recount(feed.splitlines(keepends=True), windows=["5m", "1h", "today"], parents=parents, **more)
+        self.assertEqual(differences(rows, counted), [])
+        return {(r["touchpoint"], r["ledger"], r["window"]): r["responses"] for r in rows}
+
+    def test_a_move_between_children(self):
+        parents = {"till": "shop", "door": "shop", "web": "all", "shop": "all"}
+        events = [event("1", touchpoint="till"), event("2", touchpoint="till"), event("3", touchpoint="door"),
+                  event("1", touchpoint="door", updated=T + 1), event("2", touchpoint="web", updated=T + 1),
+                  {"id": "3", "op": "delete"}, event("4", touchpoint="shop"), event("5", touchpoint="nobody's")]
+        counts = self.agree("".join(json.dumps(e) + "\n" for e in events).encode(), parents)
+        self.assertEqual({t: n for (t, _, w), n in counts.items() if w == "5m"},
+                         {"all": 3, "door": 1, "nobody's": 1, "shop": 2, "web": 1})
+
+    def test_whatever_happens(self):
+        seed = int(os.environ.get("CORRIDOR_TEST_SEED", time.time_ns() % 10**9))
+        dice = random.Random(seed)
+        for round in range(15):
+            names = [f"t{i}" for i in range(dice.randint(2, 12))] + ["_unmapped"]
+            order = dice.sample(names + ["site", "product", "all"], len(names) + 3)
+            # a parent stands further right, so nothing goes in a circle; at most 8 up
+            parents = {n: dice.choice(order[i + 1:i + 4]) for i, n in enumerate(order[:-1]) if dice.random() < 0.7}
+            while any(self.depth(n, parents) > 8 for n in order):
+                parents.popitem()
+            with self.subTest(f"CORRIDOR_TEST_SEED={seed} round {round}: {parents}"):
+                self.agree(self.feed(dice, names), parents)
+                self.agree(self.feed(dice, names), parents, "--at", T + 1800000, at_ms=T + 1800000)
+
+    def depth(self, name, parents):
+        return 1 + self.depth(parents[name], parents) if name in parents else 0
+
+    def feed(self, dice, names):
+        lines, clock = [], T
+        for _ in range(2000):
+            clock += dice.randrange(4000)
+            one = event(f"r{dice.randrange(300)}", time=clock - dice.choice([0, 0, 1000, 600000]), touchpoint=dice.choice(names),
+                        score=dice.randrange(11), kind=dice.choice(["survey", "survey", "relationship"]))
+            if one["touchpoint"] == "_unmapped":
+                del one["touchpoint"]
+            if dice.random() < 0.5:
+                one["updated"] = clock - dice.choice([0, 0, 5000])
+            if dice.random() < 0.1:
+                del one["score"]
+            if dice.random() < 0.1:
+                one = {"id": one["id"], "op": "delete", "updated": clock}
+            lines += [json.dumps(one)] * dice.choice([1, 1, 1, 2])
+        return ("\n".join(lines) + "\n").encode()
+
+    def test_a_generated_feed(self):
+        feed = corridor("generate", "--count", 20000, "--edits", 0.3, "--deletions", 0.1, "--duplicates", 0.1, "--malformed", 0).stdout
+        names = sorted({json.loads(line).get("touchpoint") or "_unmapped" for line in feed.splitlines()})
+        parents = {name: f"site-{i % 3}" for i, name in enumerate(names)} | {f"site-{i}": "all" for i in range(3)}
+        counts = self.agree(feed, parents)
+        everywhere = sum(n for (t, l, w), n in counts.items() if l == "survey" and w == "1h" and t in names)
+        self.assertEqual(counts["all", "survey", "1h"], everywhere)
+
+    def test_declared_touchpoints_are_told_apart_whatever_comes_first(self):
+        events = [event(f"x{i}", touchpoint=f"stranger {i}") for i in range(5)] + [event("1", touchpoint="till")]
+        settings = self.path("c.yaml", "windows: [5m]\ntouchpoints: {max: 3, declared: {till: {parent: shop}}}\n")
+        rows = {r["touchpoint"]: r["responses"] for r in self.replay(events, "--config", settings)}
+        self.assertEqual(rows, {"stranger 0": 1, "_overflow": 4, "till": 1, "shop": 1})
+
+
 def round_up(x):
     return float(f"{x:.4f}")
 

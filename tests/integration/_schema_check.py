@@ -12,7 +12,7 @@ except ImportError:
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/schema")
 PLACES = {"<touchpoint>": r"(?:[^%{}\x00-\x1f\x7f]|%[0-9A-F]{2}){0,200}", "<ledger>": "(?:survey|relationship|social|review)",
-          "<window>": r"(?:[0-9]+[smhd]|today)", "<partition>": "(?:0|[1-9][0-9]*)"}
+          "<window>": r"(?:[0-9]+[smhd]|today)", "<partition>": "(?:0|[1-9][0-9]*)", "<sink>": "[A-Za-z0-9_-]+", "<incident>": "[0-9a-f]{16}"}
 
 
 class Redis:
@@ -44,7 +44,7 @@ def text(value):
 def table():
     rows = []
     with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as file:
-        for key, kind, schema in re.findall(r"^\| `([^`]+)` \| (\w+) \| \[\w+\]\(([\w.]+)\) \|", file.read(), re.M):
+        for key, kind, schema in re.findall(r"^\| `([^`]+)` \| (\w+) \| \[[\w-]+\]\(([\w.-]+)\) \|", file.read(), re.M):
             pattern = re.escape(key)
             for place, form in PLACES.items():
                 pattern = pattern.replace(re.escape(place), form)
@@ -55,11 +55,34 @@ def table():
     return rows
 
 
-def value_of(redis, key, kind):
-    if kind == "string":
-        return text(redis("GET", key))
-    flat = redis("HGETALL", key) if kind == "hash" else redis("ZRANGE", key, 0, -1, "WITHSCORES")
+def pairs(flat):
     return {text(k): text(v) for k, v in zip(flat[::2], flat[1::2])}
+
+
+def values_of(redis, key, kind):
+    """What a schema is for: the text, the object, or each entry of a stream."""
+    if kind == "string":
+        return [text(redis("GET", key))]
+    if kind == "stream":
+        return [pairs(fields) for _, fields in redis("XRANGE", key, "-", "+")]
+    return [pairs(redis("HGETALL", key) if kind == "hash" else redis("ZRANGE", key, 0, -1, "WITHSCORES"))]
+
+
+def errors(schema, value):
+    if "$ref" in schema:
+        with open(os.path.join(FOLDER, schema["$ref"]), encoding="utf-8") as content:
+            schema = json.load(content)
+    yield from (e.message for e in jsonschema.Draft202012Validator(schema).iter_errors(value))
+    if "contentSchema" in schema:
+        try:
+            yield from errors(schema["contentSchema"], json.loads(value))
+        except ValueError as e:
+            yield f"{value!r} is no JSON: {e}"
+    if isinstance(value, dict):
+        for name, member in value.items():
+            of = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+            if isinstance(of, dict) and "contentSchema" in of:
+                yield from (f"{name}: {said}" for said in errors(of, member))
 
 
 def main():
@@ -79,11 +102,10 @@ def main():
             continue
         if redis("PTTL", key) <= 0:
             mistakes.append(f"{name!r} has no TTL")
-        value = value_of(redis, key, kind)
-        for error in jsonschema.Draft202012Validator(row["schema"]).iter_errors(value):
-            mistakes.append(f"{name!r} against {row['file']}: {error.message}")
-        if isinstance(value, dict):
-            seen.setdefault(row["file"], set()).update(value)
+        for value in values_of(redis, key, kind):
+            mistakes += [f"{name!r} against {row['file']}: {error}" for error in errors(row["schema"], value)]
+            if isinstance(value, dict):
+                seen.setdefault(row["file"], set()).update(value)
     for row in rows:
         if not row["keys"]:
             mistakes.append(f"no key for `{row['key']}`")

@@ -43,7 +43,7 @@ class Case:
     def asking_makes_nothing(self):
         """topics --check, topics --print, check --live and dead-letters list make no topic, though Kafka would"""
         out, error = self.corridor("topics", code=1)
-        assert out.count(b"is missing") == 5 and "a topic is missing" in error, (out, error)
+        assert out.count(b"is missing") == 6 and "a topic is missing" in error, (out, error)
         self.corridor("topics", "--print")
         out, error = self.corridor("check", "--live", code=1)
         assert out.count(b"there is no such topic") == 2 and "missing" in error, (out, error)
@@ -54,23 +54,24 @@ class Case:
     def own_topics_are_ours(self):
         """topics --create makes them as we want them, not as Kafka would, and so does run; input topics are waited for, not made"""
         out, _ = self.corridor("topics", "--create")
-        assert out.count(b"created") == 3, out
-        wanted = {"tools.tallies": 3, "tools.responses": 3, "tools.dead-letters": 3}
+        assert out.count(b"created") == 4, out
+        own = {"tallies": 3, "responses": 3, "dead-letters": 3, "alerts": 3}
+        wanted = {f"tools.{topic}": count for topic, count in own.items()}
         assert self.partitions() == wanted, self.partitions()
         self.one.write(self.d.yaml("one", kafka={"prefix": "run"}))
         self.one.start()
-        assert deployment.until(20, lambda: "run.dead-letters" in self.partitions()), self.one.said()
+        assert deployment.until(20, lambda: "run.alerts" in self.partitions()), self.one.said()
         assert deployment.until(20, lambda: "answers" in self.one.said().split("metrics, health", 1)[-1]), "the missing topic is not named"
         time.sleep(3)   # it keeps asking for the topics that are missing
         self.one.stop()
-        assert self.partitions() == {**wanted, "run.tallies": 3, "run.responses": 3, "run.dead-letters": 3}, self.partitions()
+        assert self.partitions() == {**wanted, **{f"run.{topic}": count for topic, count in own.items()}}, self.partitions()
         out, _ = self.corridor("topics", code=1)
-        assert out.count(b" fine") == 3 and out.count(b"the program waits for it") == 2, out
+        assert out.count(b" fine") == 4 and out.count(b"the program waits for it") == 2, out
         self.one.write(self.d.yaml("one"))
         for name in ("answers", "posts"):
             self.admin.create_topic(name, 2)
         out, _ = self.corridor("topics")
-        assert out.count(b" fine") == 3 and out.count(b"2 partitions  input") == 2, out
+        assert out.count(b" fine") == 4 and out.count(b"2 partitions  input") == 2, out
 
     def made_by_kafka(self):
         """what Kafka made first, with its own settings, is found to differ, with the command that mends it"""

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Counts a file of feedback once more, by the definition and with nothing clever: a dict of responses, a loop per window.
 
-usage: recount.py [--at TIME] [--windows LIST] [--zone ZONE] [--clock events|none] [FILE]
+usage: recount.py [--at TIME] [--windows LIST] [--zone ZONE] [--clock events|none] [--parent CHILD=PARENT ...] [FILE]
 
 Reads JSON lines in Corridor's own shape and prints what `corridor replay --format json` prints: one object per touchpoint, ledger and
 window that holds anything (or whose window before does), in the order of touchpoint bytes, ledger, window.
 --clock events (default): late is judged by the newest time so far, as replay does. --clock none: nothing is late (a live run whose
-events are all young). Written from the rules, not from the C code. Also a module: recount(lines, ...) gives the rows as dicts.
+events are all young). A response counts at its touchpoint and at the parent of that, and so on up. Written from the rules, not from the C code. Also a module: recount(lines, ...) gives the rows as dicts.
 """
 import argparse, ctypes, json, math, re, sys
 from datetime import datetime, timedelta, timezone
@@ -294,8 +294,14 @@ def row(touchpoint, ledger, window, bins, before_bins, start, end):
     return out
 
 
-def recount(lines, at_ms=None, windows=WINDOWS.split(","), zone="UTC", clock="events", rejects=None):
-    """lines: bytes each. rejects: a list that gets (line number, reason)."""
+def with_ancestors(touchpoint, parents):
+    while touchpoint is not None:
+        yield touchpoint
+        touchpoint = parents.get(touchpoint)
+
+
+def recount(lines, at_ms=None, windows=WINDOWS.split(","), zone="UTC", clock="events", rejects=None, parents={}):
+    """lines: bytes each. rejects: a list that gets (line number, reason). parents: child -> parent."""
     reach = max(window_ms(w) or 25 * 3600000 for w in windows)
     machine = int(datetime.now(timezone.utc).timestamp() * 1000)
     responses, newest = {}, None
@@ -332,9 +338,10 @@ def recount(lines, at_ms=None, windows=WINDOWS.split(","), zone="UTC", clock="ev
         time, ledger, touchpoint, bin_ = response.fact
         for i, (_, before, start, end) in enumerate(spans):
             if before <= time < end:
-                key = (touchpoint.encode(), LEDGERS.index(ledger), i)
-                bins = counts.setdefault(key, ([0] * 11, [0] * 11))
-                bins[0 if time >= start else 1][bin_] += 1
+                for name_ in with_ancestors(touchpoint, parents):
+                    key = (name_.encode(), LEDGERS.index(ledger), i)
+                    bins = counts.setdefault(key, ([0] * 11, [0] * 11))
+                    bins[0 if time >= start else 1][bin_] += 1
     rows = []
     for (touchpoint, ledger, i), (bins, before_bins) in sorted(counts.items(), key=lambda item: item[0]):
         if sum(bins) or sum(three(LEDGERS[ledger], before_bins)):
@@ -371,10 +378,12 @@ def main():
     parser.add_argument("--windows", default=WINDOWS)
     parser.add_argument("--zone", default="UTC")
     parser.add_argument("--clock", choices=("events", "none"), default="events")
+    parser.add_argument("--parent", action="append", default=[])
     parser.add_argument("file", nargs="?", default="-")
     args = parser.parse_args()
     lines = sys.stdin.buffer if args.file == "-" else open(args.file, "rb")
-    for r in recount(lines, time_ms(args.at) if args.at else None, args.windows.split(","), args.zone, args.clock):
+    for r in recount(lines, time_ms(args.at) if args.at else None, args.windows.split(","), args.zone, args.clock,
+                     parents=dict(pair.split("=", 1) for pair in args.parent)):
         print(json.dumps(r, ensure_ascii=False, separators=(",", ":")))
 
 

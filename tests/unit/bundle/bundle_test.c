@@ -208,6 +208,42 @@ static void parts_stay_within_their_size(void **state)
 	}
 }
 
+/* Whoever reads knows where a touchpoint's feedback comes from, also in the second part of a large bundle; a name that does not fit is not told. */
+static void sources_come_with_their_touchpoints(void **state)
+{
+	static char long_name[BUNDLE_NAME_MAX];
+	struct str names[40] = {STR("surveys"), STR("reviews"), STR("")};
+	memset(long_name, 'x', sizeof long_name);
+	for (unsigned i = 3; i < 40; i++)
+		names[i] = (struct str){long_name, sizeof long_name};
+	enum { TOUCHPOINTS = 60000 };
+	uint16_t *of = calloc(TOUCHPOINTS, sizeof *of);
+	struct bundle_sources sources = {names, 40, of};
+	struct bundle_head with = head;
+	with.shards = 2;
+	struct fixture *f = set_up(TOUCHPOINTS, TOUCHPOINTS, "a touchpoint of some length %u");
+	with.sources = &sources;
+	for (uint32_t i = 0; i < TOUCHPOINTS; i++) {
+		of[i] = (uint16_t)(i % 4 == 3 ? 40 : i % 4); /* 0: not known; 40: did not fit */
+		tally_add(f->tally, i, LEDGER_SURVEY, CLOCK / 1000, 9, 1);
+	}
+	assert_true(bundle_write(f->writer, &with, f->names, f->tally, false, keep, &f->out));
+	assert_true(f->out.count > with.shards);
+	uint32_t seen = 0;
+	for (unsigned m = 0; m < f->out.count; m++) {
+		struct bundle b;
+		assert_true(bundle_read(f->reader, bytes_of(&f->out.list[m]), &b));
+		for (uint32_t g = 0; g < b.groups_count; g++, seen++) {
+			uint32_t i = names_find(f->names, b.groups[g].touchpoint);
+			assert_true(str_equal(b.groups[g].source,
+					      i % 4 == 1 || i % 4 == 2 ? names[i % 4 - 1] : STR("")));
+		}
+	}
+	assert_int_equal(seen, TOUCHPOINTS);
+	free(of);
+	tear_down(f);
+}
+
 static void it_stops_when_emit_says_no(void **state)
 {
 	struct fixture *f = set_up(8, 20, "%u");
@@ -390,6 +426,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_sent_without_cells_but_ticks),
 		cmocka_unit_test(a_name_may_be_empty),
 		cmocka_unit_test(parts_stay_within_their_size),
+		cmocka_unit_test(sources_come_with_their_touchpoints),
 		cmocka_unit_test(it_stops_when_emit_says_no),
 		cmocka_unit_test(truncated_at_each_length_is_refused),
 		cmocka_unit_test(corrupt_bytes_never_crash),

@@ -1,5 +1,7 @@
 #include "config_test.h"
 
+#include "spike/spike.h"
+
 /* Estimates are right when they are near what was measured and grow with what they depend on. */
 static void near_the_measured_figures(void **state)
 {
@@ -64,7 +66,7 @@ static void measure(const struct config *config, double per_s, double *bytes, do
 static void near_what_the_windows_really_take(void **state)
 {
 	(void)state;
-	struct config *config = must_read(SOURCE_LINE "touchpoints: {max: 1000}\n");
+	struct config *config = must_read(SOURCE_LINE "touchpoints: {max: 1000}\nalerts: {enabled: false}\n");
 	static const double rates[] = {5, 1 / 600.0, 1 / 3600.0};
 	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
 		double bytes, saved;
@@ -79,6 +81,53 @@ static void near_what_the_windows_really_take(void **state)
 			    costs.redis_checkpoint / 1000 < saved * 1.5);
 	}
 	config_destroy(config);
+}
+
+/* What detectors that have seen three weeks of an even feed take in a checkpoint. */
+static double saved_detectors(unsigned per_day)
+{
+	struct spike_group group;
+	struct spike_terms terms = {.ticket_days = 100, .page_days = 1000, .group = &group};
+	struct spike_moment now = {.at_ms = 1750000000000};
+	struct spike spike;
+	struct spike_silence silence;
+	struct spike_event event;
+	unsigned char out[SPIKE_SAVED_MAX];
+	spike_group_init(&group, 0.15, now.at_ms);
+	spike_init(&spike, &terms, &now);
+	spike_silence_init(&silence, &now);
+	for (unsigned i = 0; i < 21 * per_day; i++) {
+		now.at_ms += 86400000 / per_day;
+		now.hours = (uint32_t)(now.at_ms / 3600000);
+		now.hour = now.hours % 24;
+		(void)spike_step(&spike, &terms, &now, (struct spike_batch){1, rand_r(&seed) % 7 == 0},
+				 &event);
+		(void)spike_silence_step(&silence, &terms, &now, (struct spike_arrivals){1, false}, &event);
+	}
+	return (double)(spike_save(&spike, out) + spike_silence_save(&silence, out));
+}
+
+static void near_what_detectors_really_take(void **state)
+{
+	(void)state;
+	const struct config_load_assumed assumed = {.responses_per_s = 10, .name_bytes = 20};
+	struct config *with = must_read(SOURCE_LINE "touchpoints: {max: 1000}\n"),
+		      *without =
+			      must_read(SOURCE_LINE "touchpoints: {max: 1000}\nalerts: {enabled: false}\n");
+	struct config_costs a = config_costs(with, &assumed), b = config_costs(without, &assumed);
+	double saved = (a.redis_checkpoint - b.redis_checkpoint) / 1000;
+	static const unsigned per_day[] = {24, 2400};
+	for (size_t i = 0; i < sizeof per_day / sizeof *per_day; i++) {
+		double real = saved_detectors(per_day[i]);
+		print_message("%u a day: %.0f bytes estimated, %.0f real\n", per_day[i], saved, real);
+		assert_true(saved > real && saved < real * 1.5);
+	}
+	assert_true(a.detectors / 1000 >
+		    sizeof(struct spike) + sizeof(struct spike_silence) + 3 * sizeof(struct alert_incident));
+	assert_true(b.detectors == 0 && b.redis_alerts == 0 && b.redis_events == 0);
+	assert_true(a.redis > b.redis && a.watch_rss > b.watch_rss);
+	config_destroy(with);
+	config_destroy(without);
 }
 
 static void costs_follow_the_keys(void **state)
@@ -100,6 +149,9 @@ static void costs_follow_the_keys(void **state)
 	assert_true(config_costs(lanes, &assumed).intake_rss > b.intake_rss);
 	assert_true(config_costs(longer, &assumed).topics > 1.9 * b.topics &&
 		    config_costs(longer, &assumed).topics < 2.1 * b.topics);
+	struct config *events = must_read(SOURCE_LINE "redis: {alerts_max: 100000}\n");
+	assert_true(config_costs(events, &assumed).redis_events > 3 * b.redis_events);
+	config_destroy(events);
 	struct config_costs more =
 		config_costs(base, &(struct config_load_assumed){
 					   .responses_per_s = 1000, .touchpoints = 40000, .name_bytes = 20});
@@ -116,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(near_the_measured_figures),
 		cmocka_unit_test(near_what_the_windows_really_take),
+		cmocka_unit_test(near_what_detectors_really_take),
 		cmocka_unit_test(costs_follow_the_keys),
 	};
 	return cmocka_run_group_tests_name("config/estimate", tests, NULL, NULL);

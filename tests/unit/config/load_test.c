@@ -86,6 +86,80 @@ static void all_forms_of_values_arrive(void **state)
 	config_destroy(config);
 }
 
+static void touchpoints_are_declared_in_the_customers_order(void **state)
+{
+	(void)state;
+	struct config *config = must_read(SOURCE_LINE "touchpoints:\n"
+						      "  zones: {door: Asia/Tokyo, elsewhere: UTC}\n"
+						      "  declared:\n"
+						      "    till:\n"
+						      "      label: 'Kasse \"1\"'\n"
+						      "      parent: shop\n"
+						      "      team: front\n"
+						      "      journey: buy\n"
+						      "      stage: pay\n"
+						      "      moment_of_truth: true\n"
+						      "      runbook: https://wiki/till\n"
+						      "      zone: Europe/Berlin\n"
+						      "    door: {parent: shop, zone: Asia/Tokyo}\n"
+						      "    shop:\n");
+	assert_int_equal(registry_count(config->registry), 3);
+	const struct registry_touchpoint *till = registry_at(config->registry, 0);
+	assert_string_equal(till->name, "till");
+	assert_string_equal(till->label, "Kasse \"1\"");
+	assert_string_equal(till->parent, "shop");
+	assert_string_equal(till->team, "front");
+	assert_string_equal(till->journey, "buy");
+	assert_string_equal(till->stage, "pay");
+	assert_string_equal(till->runbook, "https://wiki/till");
+	assert_true(till->moment_of_truth);
+	assert_int_equal(till->line, 5);
+	assert_null(registry_at(config->registry, 1)->label);
+	assert_string_equal(registry_at(config->registry, 2)->name, "shop");
+	assert_int_equal(config->zones_count, 3);
+	assert_string_equal(config->zones[2].touchpoint, "till");
+	assert_string_equal(config->zones[2].zone, "Europe/Berlin");
+	assert_string_equal(config->declared[1].zone, "Asia/Tokyo");
+	assert_string_equal(config->registry_zones[0], "Europe/Berlin");
+	assert_string_equal(config->registry_zones[1], "Asia/Tokyo");
+	assert_null(config->registry_zones[2]);
+	config_destroy(config);
+	config = must_read(SOURCE_LINE);
+	assert_int_equal(registry_count(config->registry), 0);
+	config_destroy(config);
+}
+
+static void alerts_have_receivers(void **state)
+{
+	(void)state;
+	struct config *config =
+		must_read(SOURCE_LINE
+			  "alerts: {pages_per_week: 0.5, ticket_every: 30d, rise_min: 0.2}\n"
+			  "delivery: {quiet_hours: 22:00-07:00, mute: [lab-*, test], give_up: 1h}\n"
+			  "sinks:\n"
+			  "  - {name: am, type: alertmanager, url: 'https://am.example.com'}\n"
+			  "  - {name: am2, type: alertmanager, url: 'https://b.example.com', severity: page,"
+			  "     kinds: [silence]}\n");
+	assert_true(config->alerts.enabled && config->alerts.pages_per_week == 0.5);
+	assert_int_equal(config->alerts.ticket_every_ms, 30 * 86400000LL);
+	assert_string_equal(config->delivery.quiet_hours, "22:00-07:00");
+	assert_int_equal(config->delivery.mute.count, 2);
+	assert_int_equal(config->sinks_count, 2);
+	assert_int_equal(config->delivery.give_up_ms, 3600000);
+	assert_string_equal(config->sinks[1].name, "am2");
+	assert_int_equal(config->sinks[1].type, SINK_ALERTMANAGER);
+	assert_int_equal(config->sinks[0].severity, ALERT_TICKET);
+	assert_int_equal(config->sinks[1].severity, ALERT_PAGE);
+	assert_int_equal(config->sinks[1].kinds.count, 1);
+	config_destroy(config);
+	/* the secrets of a configuration that is only replayed are nobody's business */
+	struct config_report report = {0};
+	config = config_read(STR("sinks: [{name: pd, type: pagerduty, secret_file: /nowhere/key}]\n"),
+			     CONFIG_FOR_REPLAY, &report);
+	assert_non_null(config);
+	config_destroy(config);
+}
+
 static void names_of_ledgers_and_fields_are_those_of_feedback(void **state)
 {
 	(void)state;
@@ -168,9 +242,9 @@ static void the_printed_file_names_every_key(void **state)
 {
 	(void)state;
 	static const char *const keys[] = {
-		"roles: ",	  "windows: ", "brokers: ", "url: ",	 "commit_interval: ",
-		"# id_key_file:", "listen: ",  "level: ",   "horizon: ", "zones: ",
-		"topic: ",	  "kind: ",    "score: ",   "start: "};
+		"roles: ",  "windows: ", "brokers: ", "url: ",	 "commit_interval: ", "# id_key_file:",
+		"listen: ", "level: ",	 "horizon: ", "zones: ", "declared: ",	      "moment_of_truth: ",
+		"topic: ",  "kind: ",	 "score: ",   "start: "};
 	size_t len;
 	char *text = printed(&len);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -258,6 +332,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_almost_empty_file_gives_the_defaults),
 		cmocka_unit_test(all_forms_of_values_arrive),
+		cmocka_unit_test(touchpoints_are_declared_in_the_customers_order),
+		cmocka_unit_test(alerts_have_receivers),
 		cmocka_unit_test(names_of_ledgers_and_fields_are_those_of_feedback),
 		cmocka_unit_test(the_environment_is_put_in),
 		cmocka_unit_test(the_printed_file_is_read_back_as_the_defaults),

@@ -64,6 +64,66 @@ static const struct row {
 	{SOURCE_LINE "responses: {horizon: 30d}\nkafka: {retention: 31d}\n", ""},
 	{SOURCE_LINE "touchpoints:\n  zones:\n    berlin: Europe/Berlin\n    moon: Luna/Tranquility\n",
 	 "5: touchpoints.zones: ..."},
+	/* alerts */
+	{SOURCE_LINE "alerts:\n  pages_per_week: few\n  page_evry: 1d\n",
+	 "3: alerts.pages_per_week must be a number from 0 to ...\n"
+	 "4: unknown key alerts.page_evry; did you mean 'page_every'?\n"},
+	{SOURCE_LINE "alerts:\n  dashboard: dash.example.com\n  runbook: 'https://w/{what}'\n",
+	 "3: alerts.dashboard must be a URL that begins with http:// or https://, not 'dash.example.com'\n"
+	 "4: alerts.runbook must have no braces but ..."},
+	{SOURCE_LINE "delivery:\n  quiet_hours: at night\n  mute: ['a*b']\n  group_wait: 2h\n",
+	 "3: delivery.quiet_hours must be two different clock times such as 22:00-07:00, ...\n"
+	 "4: delivery.mute must be a touchpoint's name, ...\n"
+	 "5: delivery.group_wait must be a duration such as ...\n"},
+	{SOURCE_LINE "sinks: pager\n", "2: sinks must be a list: `- {name: NAME, type: slack}` for each\n"},
+	{SOURCE_LINE "sinks:\n  - pager\n",
+	 "3: a sink must be a map with a name and a type: `- {name: NAME, type: slack}`\n"},
+	{SOURCE_LINE
+	 "sinks:\n  - {name: a, type: alertmanager, url: 'https://am.example.com', sevrity: page}\n",
+	 "3: unknown key sevrity of a sink; did you mean 'severity'?\n"},
+	{SOURCE_LINE
+	 "sinks:\n  - {name: a, type: fax}\n  - {type: alertmanager, url: 'https://am.example.com'}\n",
+	 "3: type of a sink must be alertmanager, ...\n3: sink a: url: ...\n4: sink: name: every "
+	 "sink needs one\n"},
+	{SOURCE_LINE "sinks:\n"
+		     "  - {name: a, type: alertmanager, url: 'https://am.example.com'}\n"
+		     "  - {name: a, type: alertmanager, url: 'https://am2.example.com'}\n",
+	 "4: two sinks have the name a, first in line 3\n"},
+	/* declared touchpoints */
+	{SOURCE_LINE "touchpoints:\n  declared:\n    till: {runbook: wiki}\n",
+	 "4: runbook of touchpoint till must be a URL ..."},
+	{SOURCE_LINE "touchpoints:\n  declared:\n    till: {parent: shop}\n    shop:\n    all: {}\n", ""},
+	{SOURCE_LINE "touchpoints: {declared: [a]}\n",
+	 "2: touchpoints.declared must be a map: `NAME: {label: ..., parent: ...}` for each\n"},
+	{SOURCE_LINE "touchpoints:\n  declared:\n    till: shop\n",
+	 "4: a touchpoint must be a map such as {label: ..., parent: ...}\n"},
+	{SOURCE_LINE "touchpoints:\n  declared:\n    till:\n      labl: x\n      moment_of_truth: maybe\n",
+	 "5: unknown key labl of a touchpoint; did you mean 'label'?\n"
+	 "6: moment_of_truth of a touchpoint must be true or false, not 'maybe'\n"},
+	{SOURCE_LINE "touchpoints:\n  declared:\n    '': {}\n    [a]: {}\n",
+	 "4: a touchpoint's name must have 1 to 200 bytes\n5: a key must be a word, not a list or map\n"},
+	/* every mistake of theirs, two circles and a name that is there twice among them */
+	{SOURCE_LINE "touchpoints:\n  declared:\n"
+		     "    a: {parent: b}\n"
+		     "    b: {parent: a}\n"
+		     "    c: {parent: c}\n"
+		     "    d: {parent: a}\n"
+		     "    d: {parent: z}\n",
+	 "4: touchpoints.declared: touchpoint a is its own ancestor: parents must not go in a circle\n"
+	 "6: touchpoints.declared: touchpoint c is its own ancestor: parents must not go in a circle\n"
+	 "8: touchpoints.declared: touchpoint d is declared twice, first in line 7\n"},
+	{SOURCE_LINE "touchpoints:\n  max: 2\n  declared: {a: {parent: b}, c: {}}\n",
+	 "3: touchpoints.max must be at least 3: so many are declared, or are parents of those\n"},
+	{SOURCE_LINE "touchpoints:\n"
+		     "  declared:\n"
+		     "    a: {zone: Luna/Tranquility}\n"
+		     "    b:\n"
+		     "      label: x\n"
+		     "      zone: Asia/Tokyo\n"
+		     "    c: {zone: Asia/Tokyo}\n"
+		     "  zones: {b: Europe/Berlin, c: Asia/Tokyo}\n",
+	 "4: zone of a touchpoint: ...\n"
+	 "7: zone of touchpoint b is Asia/Tokyo, but touchpoints.zones says Europe/Berlin in line 9\n"},
 	{SOURCE_LINE "touchpoints: {zones: [a]}\n",
 	 "2: touchpoints.zones must be a map: `NAME: Europe/Berlin` for each\n"},
 	{SOURCE_LINE "redis: {url: 'http://localhost'}\n", "2: redis.url..."},
@@ -108,6 +168,8 @@ static const struct row {
 	/* the environment */
 	{SOURCE_LINE "zone: ${CT_UNSET}\n", "2: zone needs the environment variable CT_UNSET, which is not "
 					    "set; ${CT_UNSET:-default} would give it a default\n"},
+	{SOURCE_LINE "zone: ${CT_LATIN1}\n",
+	 "2: zone needs UTF-8 text in the environment variable CT_LATIN1\n"},
 	{SOURCE_LINE "zone: ${CT_UNSET\n", "2: zone holds '${' without '}'; write $${ for a plain ${\n"},
 	{SOURCE_LINE "zone: ${no such}\n",
 	 "2: zone holds '${no such}', which names no environment variable; ..."},
@@ -142,6 +204,7 @@ static void every_mistake_is_named_with_its_line(void **state)
 {
 	(void)state;
 	setenv("CT_SECRET", "hunter2", 1);
+	setenv("CT_LATIN1", "caf\xE9", 1);
 	unsetenv("CT_UNSET");
 	unsigned failed = 0;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -21,6 +21,30 @@ static void changes_are_sentences(void **state)
 		{"kafka: {client.id: a}\n", "", "kafka.client.id is another; this needs a restart", false},
 		{"", "touchpoints: {zones: {a: Europe/Berlin}}\n",
 		 "touchpoints.zones is another; this needs a restart", false},
+		{"", "alerts: {pages_per_week: 3}\n", "alerts.pages_per_week is 3, was 1", true},
+		{"", "alerts: {page_every: 365d}\n", "alerts.page_every is 365d, was absent", true},
+		{"alerts: {ticket_every: 30d}\n", "", "alerts.ticket_every is absent, was 30d", true},
+		{"", "alerts: {rise_min: 0.2}\n", "alerts.rise_min is 0.2, was 0", true},
+		{"", "alerts: {silence: false}\n", "alerts.silence is false, was true", true},
+		{"", "alerts: {runbook: 'https://wiki'}\n", "alerts.runbook is https://wiki, was absent",
+		 true},
+		{"", "alerts: {enabled: false}\n", "alerts.enabled is false, was true; this needs a restart",
+		 false},
+		{"", "alerts: {promoter_rise: true}\n",
+		 "alerts.promoter_rise is true, was false; this needs a restart", false},
+		{"sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n", "",
+		 "the sink a is gone; this needs a restart", false},
+		{"sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n",
+		 "sinks: [{name: a, type: alertmanager, url: 'https://am', severity: page}]\n",
+		 "the sink a is another; this needs a restart", false},
+		{"", "sinks: [{name: a, type: alertmanager, url: 'https://am'}]\n",
+		 "the sink a is new; this needs a restart", false},
+		{"touchpoints: {declared: {a: {parent: b}}}\n", "touchpoints: {declared: {a: {parent: c}}}\n",
+		 "touchpoints.declared is another; this needs a restart", false},
+		{"touchpoints: {declared: {a: , b: }}\n", "touchpoints: {declared: {b: , a: }}\n",
+		 "touchpoints.declared is another; this needs a restart", false},
+		{"touchpoints: {declared: {a: }}\n", "touchpoints: {declared: {a: {zone: Asia/Tokyo}}}\n",
+		 "touchpoints.zones is another; this needs a restart", false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char was_yaml[300] = SOURCE_LINE, is_yaml[300] = SOURCE_LINE;
@@ -56,14 +80,23 @@ static void sources_come_change_and_go(void **state)
 static void only_live_values_are_taken_over(void **state)
 {
 	(void)state;
-	struct config *running = must_read(SOURCE_LINE),
-		      *fresh =
-			      must_read(SOURCE_LINE "log: {level: error, format: json}\nkafka: {group: x}\n");
+	struct config *running = must_read(SOURCE_LINE "alerts: {page_every: 365d}\n"),
+		      *fresh = must_read(
+			      SOURCE_LINE
+			      "log: {level: error, format: json}\nkafka: {group: x}\n"
+			      "delivery: {quiet_hours: 22:00-07:00, mute: [lab-*]}\n"
+			      "alerts: {enabled: false, ticket_every: 30d, dashboard: 'https://d'}\n");
 	config_apply_live(running, fresh);
 	config_destroy(fresh); /* nothing of it is needed any more */
 	assert_int_equal(running->log.level, LOG_LEVEL_ERROR);
 	assert_int_equal(running->log.format, LOG_FORMAT_JSON);
 	assert_string_equal(running->kafka.group, "corridor");
+	assert_string_equal(running->delivery.quiet_hours, "22:00-07:00");
+	assert_string_equal(running->delivery.mute.at[0], "lab-*");
+	assert_true(running->alerts.enabled);
+	assert_int_equal(running->alerts.page_every_ms, 0);
+	assert_int_equal(running->alerts.ticket_every_ms, 30 * 86400000LL);
+	assert_string_equal(running->alerts.dashboard, "https://d");
 	config_destroy(running);
 }
 

@@ -17,7 +17,7 @@ struct fixture {
 	unsigned slot;
 };
 
-static struct intake *new_intake(int64_t touchpoints)
+static struct intake *new_intake_with(int64_t touchpoints, const struct registry *registry)
 {
 	static const struct intake_source source = {.name = "surveys", .mapping = {.bytes_max = 1 << 20}};
 	struct intake_setup setup = {
@@ -26,11 +26,17 @@ static struct intake *new_intake(int64_t touchpoints)
 		.sources = &source,
 		.sources_count = 1,
 		.reach_ms = HOUR_MS,
+		.registry = registry,
 	};
 	struct err err = {0};
 	struct intake *in = intake_create(&setup, &err);
 	assert_non_null(in);
 	return in;
+}
+
+static struct intake *new_intake(int64_t touchpoints)
+{
+	return new_intake_with(touchpoints, NULL);
 }
 
 static int set_up(void **state)
@@ -238,6 +244,131 @@ static void a_response_from_the_journal_is_taken_back_where_it_was_counted(void 
 	intake_destroy(other.intake);
 }
 
+/* ---- parents ---- */
+
+/* till and door of a shop, a web shop; all of them. */
+static struct registry *new_registry(void)
+{
+	static const struct registry_touchpoint declared[] = {{.name = "till", .parent = "shop"},
+							      {.name = "door", .parent = "shop"},
+							      {.name = "shop", .parent = "all"},
+							      {.name = "web", .parent = "all"},
+							      {.name = "_unmapped", .parent = "all"}};
+	struct err err = {0};
+	unsigned line;
+	struct registry *registry =
+		registry_create(declared, sizeof declared / sizeof *declared, &line, &err);
+	assert_non_null(registry);
+	return registry;
+}
+
+static void a_response_counts_at_each_ancestor(void **state)
+{
+	(void)state;
+	struct registry *registry = new_registry();
+	struct fixture f = {.intake = new_intake_with(8, registry)};
+	f.slot = intake_partition_open(f.intake);
+	static const struct {
+		const char *message, *tally;
+	} rows[] = {
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}",
+		 "till survey 9 +1;shop survey 9 +1;all survey 9 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"till\",\"score\":9}", ""},
+		/* to another child of the same parent, of another; a parent itself may be asked about */
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":9}",
+		 "till survey 9 -1;door survey 9 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"web\",\"score\":9}",
+		 "door survey 9 -1;shop survey 9 -1;web survey 9 +1;"},
+		{"{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"shop\",\"score\":3}",
+		 "web survey 9 -1;all survey 9 -1;all survey 3 +1;shop survey 3 +1;"},
+		{"{\"id\":\"a\",\"op\":\"delete\"}", "shop survey 3 -1;all survey 3 -1;"},
+		/* nobody's child; no touchpoint; beyond the limit, which the declared ones had their places below */
+		{"{\"id\":\"b\",\"time\":1767603590,\"touchpoint\":\"lift\",\"score\":1}",
+		 "lift survey 1 +1;"},
+		{"{\"id\":\"c\",\"time\":1767603590,\"score\":2}", "_unmapped survey 2 +1;all survey 2 +1;"},
+		{"{\"id\":\"d\",\"time\":1767603590,\"touchpoint\":\"second\",\"score\":1}",
+		 "second survey 1 +1;"},
+		{"{\"id\":\"e\",\"time\":1767603590,\"touchpoint\":\"third\",\"score\":1}",
+		 "third survey 1 +1;"},
+		{"{\"id\":\"f\",\"time\":1767603590,\"touchpoint\":\"fourth\",\"score\":1}",
+		 "_overflow survey 1 +1;"},
+		{"{\"id\":\"g\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":1}",
+		 "door survey 1 +1;shop survey 1 +1;all survey 1 +1;"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		take(&f, rows[i].message);
+		assert_string_equal(tally_text(&f), rows[i].tally);
+		intake_close(f.intake);
+		intake_commit(f.intake, &f.total);
+	}
+	assert_int_equal(f.total.tallied[LEDGER_SURVEY], 10);
+	intake_destroy(f.intake);
+	registry_destroy(registry);
+}
+
+static void a_touchpoint_from_the_journal_has_its_parents(void **state)
+{
+	(void)state;
+	struct registry *registry = new_registry();
+	struct fixture f = {.intake = new_intake_with(100, registry)};
+	f.slot = intake_partition_open(f.intake);
+	struct fixture other = {.intake = new_intake_with(100, registry)};
+	other.slot = intake_partition_open(other.intake);
+	take(&other, "{\"id\":\"x\",\"time\":1767603590,\"touchpoint\":\"door\",\"score\":9}");
+	unsigned slot;
+	struct response_entry entry = *intake_journal_entry(other.intake, 0, &slot);
+	entry.fact.touchpoint = 0;
+	struct str name = STR("door");
+	struct bundle_journal journal = {
+		.clock_ms = NOW_MS, .names_count = 1, .names = &name, .entries_count = 1, .entries = &entry};
+	intake_refill(f.intake, f.slot, NOW_MS, &journal);
+	take(&f, "{\"id\":\"x\",\"op\":\"delete\"}");
+	assert_string_equal(tally_text(&f), "door survey 9 -1;shop survey 9 -1;all survey 9 -1;");
+	intake_destroy(f.intake);
+	intake_destroy(other.intake);
+	registry_destroy(registry);
+}
+
+static void what_is_declared_must_fit(void **state)
+{
+	(void)state;
+	struct registry *registry = new_registry();
+	struct intake_setup setup = {.options.touchpoints_max = 5, .registry = registry};
+	struct err err = {0};
+	assert_null(intake_create(&setup, &err));
+	assert_string_equal(
+		err.text,
+		"touchpoints.max must be at least 6: so many are declared, or are parents of those");
+	registry_destroy(registry);
+}
+
+/* As many as fit, all of them edits: what intake_room promised is there. */
+static void there_is_room_for_the_deepest(void **state)
+{
+	(void)state;
+	enum { DEEP = REGISTRY_DEPTH_MAX };
+	static const char names[DEEP + 1][2] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
+	struct registry_touchpoint declared[DEEP];
+	for (int i = 0; i < DEEP; i++)
+		declared[i] = (struct registry_touchpoint){.name = names[i], .parent = names[i + 1]};
+	struct err err = {0};
+	unsigned line;
+	struct registry *registry = registry_create(declared, DEEP, &line, &err);
+	struct fixture f = {.intake = new_intake_with(100, registry)};
+	f.slot = intake_partition_open(f.intake);
+	unsigned taken = 0;
+	for (; intake_room(f.intake, 1); taken++) {
+		char message[100];
+		snprintf(message, sizeof message,
+			 "{\"id\":\"a\",\"time\":1767603590,\"touchpoint\":\"0\",\"score\":%u}", taken % 2);
+		take(&f, message);
+	}
+	assert_int_equal(tally_count(intake_tally(f.intake)), (2 * taken - 1) * (DEEP + 1));
+	assert_true(taken >= 1 << 17);
+	intake_destroy(f.intake);
+	registry_destroy(registry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +381,10 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_rollback_leaves_no_trace, set_up, tear_down),
 		cmocka_unit_test(marks_keep_the_hour_that_holds_the_horizon),
+		cmocka_unit_test(a_response_counts_at_each_ancestor),
+		cmocka_unit_test(a_touchpoint_from_the_journal_has_its_parents),
+		cmocka_unit_test(what_is_declared_must_fit),
+		cmocka_unit_test(there_is_room_for_the_deepest),
 	};
 	return cmocka_run_group_tests_name("intake", tests, NULL, NULL);
 }

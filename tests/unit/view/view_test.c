@@ -143,6 +143,86 @@ static void the_list_of_names_is_what_is_given(void **state)
 	}
 }
 
+static void an_alert_hash_says_what_there_is(void **state)
+{
+	static const struct {
+		struct view_alert alert;
+		const char *text;
+	} rows[] = {
+		{{.ledger = LEDGER_REVIEW, .baseline_rate = 0.2},
+		 "ledger=review detector=learning baseline_rate=0.2 learned_responses=0"},
+		/* without an incident the rest says nothing, whatever it holds */
+		{{.ready = true,
+		  .baseline_rate = 0.125,
+		  .learned_responses = 420,
+		  .open = true,
+		  .responses = 9},
+		 "ledger=survey detector=ready baseline_rate=0.125 learned_responses=420"},
+		{{.ready = true,
+		  .baseline_rate = 0.25,
+		  .learned_responses = 1000,
+		  .incident = 0xa1,
+		  .open = true,
+		  .kind = ALERT_DETRACTOR_SPIKE,
+		  .severity = ALERT_PAGE,
+		  .raised_ms = 1700000060000,
+		  .changed_ms = 1700000120000,
+		  .onset_ms = 1700000000000,
+		  .responses = 40,
+		  .counted = 20,
+		  .rate = 0.5,
+		  .rate_low = 0.375,
+		  .rate_high = 0.625},
+		 "ledger=survey detector=ready baseline_rate=0.25 learned_responses=1000 "
+		 "incident=00000000000000a1 state=open kind=detractor_spike severity=page "
+		 "raised_ms=1700000060000 changed_ms=1700000120000 onset_ms=1700000000000 "
+		 "responses=40 detractors=20 rate=0.5 rate_low=0.375 rate_high=0.625"},
+		/* what was counted is called as it is called in this ledger */
+		{{.ledger = LEDGER_REVIEW,
+		  .incident = 1,
+		  .open = true,
+		  .responses = 4,
+		  .counted = 3,
+		  .rate = 0.75,
+		  .rate_low = 0.25,
+		  .rate_high = 1},
+		 "ledger=review detector=learning baseline_rate=0 learned_responses=0 "
+		 "incident=0000000000000001 state=open kind=detractor_spike severity=ticket "
+		 "raised_ms=0 changed_ms=0 onset_ms=0 responses=4 negative=3 rate=0.75 rate_low=0.25 "
+		 "rate_high=1"},
+		/* what is over has no figures any more */
+		{{.ledger = LEDGER_SOCIAL,
+		  .baseline_rate = 0.5,
+		  .incident = UINT64_MAX,
+		  .kind = ALERT_PROMOTER_RISE,
+		  .raised_ms = 1,
+		  .changed_ms = 2,
+		  .onset_ms = 0,
+		  .responses = 40,
+		  .rate = 0.5},
+		 "ledger=social detector=learning baseline_rate=0.5 learned_responses=0 "
+		 "incident=ffffffffffffffff state=resolved kind=promoter_rise severity=ticket "
+		 "raised_ms=1 changed_ms=2 onset_ms=0"},
+		/* a silence has none at all */
+		{{.ledger = LEDGER_RELATIONSHIP,
+		  .incident = 0x9f3c27d1b04e6a58,
+		  .open = true,
+		  .kind = ALERT_SILENCE,
+		  .raised_ms = 3,
+		  .changed_ms = 3,
+		  .onset_ms = 1,
+		  .responses = 40},
+		 "ledger=relationship detector=learning baseline_rate=0 learned_responses=0 "
+		 "incident=9f3c27d1b04e6a58 state=open kind=silence severity=ticket "
+		 "raised_ms=3 changed_ms=3 onset_ms=1"},
+	};
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct view_fields fields;
+		view_alert_fields(&fields, &rows[i].alert);
+		assert_string_equal(as_text(&fields), rows[i].text);
+	}
+}
+
 static void names_are_safe_in_a_key(void **state)
 {
 	static const struct {
@@ -199,6 +279,7 @@ int main(void)
 		cmocka_unit_test(every_value_reads_back_equal),
 		cmocka_unit_test(the_largest_counts_fit),
 		cmocka_unit_test(the_list_of_names_is_what_is_given),
+		cmocka_unit_test(an_alert_hash_says_what_there_is),
 		cmocka_unit_test(names_are_safe_in_a_key),
 		cmocka_unit_test(long_names_stay_different_and_whole),
 	};

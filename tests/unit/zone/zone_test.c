@@ -89,6 +89,27 @@ static void real_days_begin_and_end_where_the_clocks_say(void **state)
 	}
 }
 
+static void local_time_is_utc_and_an_offset(void **state)
+{
+	static const struct {
+		const char *zone, *at;
+		int64_t offset_s;
+	} rows[] = {
+		{"UTC", "2024-07-01T12:00:00", 0},
+		{"Europe/Berlin", "2024-03-31T00:59:59", 3600},
+		{"Europe/Berlin", "2024-03-31T01:00:00", 7200},
+		{"America/St_Johns", "2024-01-01T00:00:00", -12600},
+		{"Asia/Kathmandu", "2024-01-01T00:00:00", 20700},
+	};
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct err err = {0};
+		struct zone *zone = zone_open(rows[i].zone, &err);
+		assert_non_null(zone);
+		assert_true(zone_offset_s(zone, utc_ms(rows[i].at)) == rows[i].offset_s);
+		zone_close(zone);
+	}
+}
+
 static void the_day_before_ends_where_this_one_begins(void **state)
 {
 	static const struct {
@@ -192,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_days_begin_and_end_where_the_clocks_say),
+		cmocka_unit_test(local_time_is_utc_and_an_offset),
 		cmocka_unit_test(the_day_before_ends_where_this_one_begins),
 		cmocka_unit_test(any_day_of_any_zone_agrees_with_libc),
 		cmocka_unit_test(an_unknown_name_is_an_error_that_names_it),
