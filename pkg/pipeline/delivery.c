@@ -202,18 +202,21 @@ static bool find(void *context, const struct store_incident *incident)
 	return true;
 }
 
-static void restore_one(struct delivery *d, const struct alert_event *event, int64_t now_ms)
+/* False: Redis is away. What is not known to have been told would be told again. */
+static bool restore_one(struct delivery *d, const struct alert_event *event, int64_t now_ms)
 {
 	char text[400];
 	struct desk_sent sent;
-	bool known = store_memory_get(d->store, DESK, event->incident, text, sizeof text) &&
-		     read_sent(text, &sent);
+	if (!store_memory_get(d->store, DESK, event->incident, text, sizeof text))
+		return false;
+	bool known = read_sent(text, &sent);
 	desk_restore(d->desk, event, known ? &sent : NULL, now_ms);
 	for (unsigned s = 0; known && sent.triggered && s < sinks_count(d->sinks); s++) {
 		if (!store_memory_get(d->store, sinks_name(d->sinks, s), event->incident, text, sizeof text))
-			text[0] = '\0';
+			return false;
 		sinks_open(d->sinks, s, event, str_of(text));
 	}
+	return true;
 }
 
 /* False: Redis is away, try again. */
@@ -231,15 +234,21 @@ static bool begin(struct delivery *d, int64_t now_ms)
 		return false;
 	}
 	d->desk = desk_create(&d->options, d->pipeline->setup.watch.zone);
-	for (unsigned i = 0; i < found.count; i++)
-		restore_one(d, &found.events[i], now_ms);
+	bool good = true;
+	for (unsigned i = 0; good && i < found.count; i++)
+		good = restore_one(d, &found.events[i], now_ms);
+	if (!good) {
+		forget(d);
+		goto out;
+	}
 	log_info("alerts are delivered from here: %u sinks, %u incidents that are open or were within a day",
 		 sinks_count(d->sinks), found.count);
-	free(found.events);
-	option_pool_release(&found.pool);
 	d->people_ms = 0;
 	d->begun = true;
-	return true;
+out:
+	free(found.events);
+	option_pool_release(&found.pool);
+	return good;
 }
 
 /* ---- what comes in ---- */

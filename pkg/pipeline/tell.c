@@ -6,26 +6,30 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/number.h"
 #include "log/log.h"
 
-#define TAG_BITS 40 /* a partition's events in one process */
-#define RETRY_NS 1000000000LL
+/* partition + 1, which of the watches that it had in this process (65536 are as good as all), event */
+#define TAG_BITS  24
+#define TURN_BITS 16
+#define RETRY_NS  1000000000LL
 
 enum { KNOWN_BATCH = 500, KNOWN_MS = 30000 };
 
 static uint64_t tag_of(const struct watch_part *part, uint64_t tag)
 {
-	return (uint64_t)(part->partition + 1) << TAG_BITS | tag;
+	return ((uint64_t)(part->partition + 1) << TURN_BITS | part->turn) << TAG_BITS | tag;
 }
 
 void watcher_told(void *context, const struct kafka_delivery *d)
 {
 	struct watcher *w = context;
-	struct watch_part *part = watcher_part(w, (int32_t)(d->tag >> TAG_BITS) - 1);
+	struct watch_part *part = watcher_part(w, (int32_t)(d->tag >> (TAG_BITS + TURN_BITS)) - 1);
 	w->telling--;
-	if (part == NULL) /* another instance derives it again */
+	/* The partition went, and may have come back: its new watch derives the event again, under another tag. */
+	if (part == NULL || part->turn != (uint16_t)(d->tag >> TAG_BITS))
 		return;
 	watch_alert_written(part->watch, d->tag & ((UINT64_C(1) << TAG_BITS) - 1), d->ok);
 	if (!d->ok)
@@ -100,7 +104,6 @@ static uint64_t read_known(struct watch *watch, const struct kafka_record *recor
 
 static bool open_known(struct watcher *w, const char *name, struct kafka_reader **reader, struct err *err)
 {
-	struct kafka_read reads[16];
 	int partitions = 0;
 	if (!kafka_topics_partitions(&w->pipeline->setup.kafka, &name, 1, &partitions, NET_TIMEOUT_MS, err))
 		return false;
@@ -108,11 +111,13 @@ static bool open_known(struct watcher *w, const char *name, struct kafka_reader 
 		err_set(err, "there is no topic %s, or it may not be read", name);
 		return false;
 	}
-	size_t count = (size_t)partitions < 16 ? (size_t)partitions : 16;
+	size_t count = (size_t)partitions; /* somebody may have added some: an event can lie in any */
+	struct kafka_read *reads = must_array(count, sizeof *reads);
 	for (size_t i = 0; i < count; i++)
 		reads[i] = (struct kafka_read){0, (int32_t)i, KAFKA_OFFSET_EARLIEST, KAFKA_UNTIL_STABLE};
 	*reader = kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count, KNOWN_BATCH,
 				    NET_TIMEOUT_MS, err);
+	free(reads);
 	return *reader != NULL;
 }
 
