@@ -78,10 +78,7 @@ static void delivered(void *context, unsigned sink, const struct sink_message *m
 static void dead_letter(void *context, unsigned sink, const struct sink_message *m, const char *reason)
 {
 	struct delivery *d = context;
-	metrics_add(d->shard, METRIC_DELIVERIES, METRIC_UNDELIVERED, 1);
-	log_error("sink %s: incident %016" PRIx64 " (%s, %.*s) was not delivered: %s",
-		  sinks_name(d->sinks, sink), m->event.incident, alert_type_name(m->event.type),
-		  (int)m->event.touchpoint.len, m->event.touchpoint.at, reason);
+	metrics_add(d->shard, METRIC_DELIVERIES, METRIC_UNDELIVERED, 1); /* the sink says it */
 	done(context, sink, m);
 }
 
