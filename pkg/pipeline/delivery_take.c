@@ -195,14 +195,16 @@ static bool find(void *context, const struct store_incident *incident)
 	return true;
 }
 
-/* As it was told: what has happened since comes with the stream. */
-static void restore_one(struct delivery *d, struct alert_event *event, int64_t now_ms)
+/* As it was told: what has happened since comes with the stream. False: Redis is away; what is not known to have been told would be
+ * told again. */
+static bool restore_one(struct delivery *d, struct alert_event *event, int64_t now_ms)
 {
 	char text[400];
 	struct desk_sent sent;
-	if (!store_memory_get(d->store, DELIVERY_DESK, event->incident, text, sizeof text) ||
-	    !read_sent(text, &sent))
-		return;
+	if (!store_memory_get(d->store, DELIVERY_DESK, event->incident, text, sizeof text))
+		return false;
+	if (!read_sent(text, &sent)) /* nobody was told */
+		return true;
 	if (event->number > sent.number) {
 		event->number = sent.number;
 		event->type = sent.resolved ? ALERT_RESOLVED : ALERT_UPDATED;
@@ -211,9 +213,10 @@ static void restore_one(struct delivery *d, struct alert_event *event, int64_t n
 	desk_restore(d->desk, event, &sent, now_ms);
 	for (unsigned s = 0; sent.triggered && s < sinks_count(d->sinks); s++) {
 		if (!store_memory_get(d->store, sinks_name(d->sinks, s), event->incident, text, sizeof text))
-			text[0] = '\0';
+			return false;
 		sinks_open(d->sinks, s, event, str_of(text));
 	}
+	return true;
 }
 
 static void see_cursor(void *context, unsigned partition, struct str id)
@@ -234,7 +237,8 @@ static bool restore(struct delivery *d, struct found *found, int64_t now_ms)
 				 d->cursor)) /* nobody ever delivered: nothing of the past is told */
 		return false;
 	for (unsigned i = 0; i < found->count; i++)
-		restore_one(d, &found->events[i], now_ms);
+		if (!restore_one(d, &found->events[i], now_ms))
+			return false;
 	long long cursor_ms = atoll(d->cursor);
 	snprintf(d->after, sizeof d->after, "%lld-0", cursor_ms > KEPT_MS ? cursor_ms - KEPT_MS : 0);
 	return read_on(d, d->cursor, now_ms);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "log/log.h"
@@ -13,7 +14,6 @@
 #define AGAIN_NS (10 * 1000000000LL) /* Redis is given its events back: so long between attempts */
 
 enum {
-	READS_MAX = 16, /* the topic has four partitions when we create it */
 	BATCH = 500,
 	REBUILD_MS = 30000, /* waited for, or incidents that are open would get another id */
 	AGAIN_MS = 3000, /* windows must not stand still for long */
@@ -43,7 +43,6 @@ static uint64_t hear(struct watcher *w, struct watch_part *rebuilt, const struct
 
 static struct kafka_reader *open_once(struct watcher *w, const char *name, struct err *err)
 {
-	struct kafka_read reads[READS_MAX];
 	int partitions = 0;
 	if (!kafka_topics_partitions(&w->pipeline->setup.kafka, &name, 1, &partitions, NET_TIMEOUT_MS, err))
 		return NULL;
@@ -51,11 +50,14 @@ static struct kafka_reader *open_once(struct watcher *w, const char *name, struc
 		err_set(err, "there is no topic %s, or it may not be read", name);
 		return NULL;
 	}
-	size_t count = (size_t)partitions < READS_MAX ? (size_t)partitions : READS_MAX;
+	size_t count = (size_t)partitions; /* somebody may have added some: an event can lie in any */
+	struct kafka_read *reads = must_array(count, sizeof *reads);
 	for (size_t i = 0; i < count; i++)
 		reads[i] = (struct kafka_read){0, (int32_t)i, KAFKA_OFFSET_EARLIEST, KAFKA_UNTIL_STABLE};
-	return kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count, BATCH, NET_TIMEOUT_MS,
-				 err);
+	struct kafka_reader *reader = kafka_reader_open(&w->pipeline->setup.kafka, &name, 1, reads, count,
+							BATCH, NET_TIMEOUT_MS, err);
+	free(reads);
+	return reader;
 }
 
 /* A topic that was just created, or whose leader is being chosen, can't be read for a moment. */

@@ -216,6 +216,7 @@ void lane_refill_stop(struct lane *);
 /* A partition of the tallies. The watch belongs to the watcher's thread. */
 struct watch_part {
 	int32_t partition;
+	uint16_t turn;               /* of the watcher's watches: Kafka may answer for one that is gone */
 	struct watch *watch;
 	bool caught_up;              /* it was read to the end once: until then nothing is published */
 	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
@@ -239,6 +240,7 @@ struct watcher {
 	unsigned alerts_topic;
 	unsigned telling;                 /* events on their way to Kafka */
 	int64_t again_after_ns;           /* what Redis lost could not be read: not before */
+	uint16_t turns;                   /* watches made */
 	struct metrics_shard *shard;
 	struct kafka_record *records;
 	struct watch_part **parts;

@@ -6,17 +6,20 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/number.h"
 #include "log/log.h"
 
-#define TAG_BITS 40 /* a partition's events in one process */
-#define RETRY_NS 1000000000LL
-#define SAY_NS	 60000000000LL
+/* partition + 1, which of the watches that it had in this process (65536 are as good as all), event */
+#define TAG_BITS  24
+#define TURN_BITS 16
+#define RETRY_NS  1000000000LL
+#define SAY_NS	  60000000000LL
 
 static uint64_t tag_of(const struct watch_part *part, uint64_t tag)
 {
-	return (uint64_t)(part->partition + 1) << TAG_BITS | tag;
+	return ((uint64_t)(part->partition + 1) << TURN_BITS | part->turn) << TAG_BITS | tag;
 }
 
 /* Said once a minute, and in /readyz as long as it lasts. */
@@ -45,10 +48,11 @@ bool watcher_untold(struct watcher *w, struct err *err)
 void watcher_told(void *context, const struct kafka_delivery *d)
 {
 	struct watcher *w = context;
-	struct watch_part *part = watcher_part(w, (int32_t)(d->tag >> TAG_BITS) - 1);
+	struct watch_part *part = watcher_part(w, (int32_t)(d->tag >> (TAG_BITS + TURN_BITS)) - 1);
 	w->telling--;
 	note(w, d->ok ? NULL : d->why);
-	if (part == NULL) /* another instance derives it again */
+	/* The partition went, and may have come back: its new watch derives the event again, under another tag. */
+	if (part == NULL || part->turn != (uint16_t)(d->tag >> TAG_BITS))
 		return;
 	watch_alert_written(part->watch, d->tag & ((UINT64_C(1) << TAG_BITS) - 1), d->ok);
 	if (!d->ok)

@@ -34,11 +34,13 @@ static bool restore_field(void *context, struct str touchpoint, struct str bytes
 	return true;
 }
 
-static struct watch *fresh_watch(struct watcher *w, int32_t partition)
+static void fresh_watch(struct watcher *w, struct watch_part *part)
 {
 	struct watch_setup setup = w->pipeline->setup.watch;
-	setup.partition = partition;
-	return watch_create(&setup, pipeline_now(w->pipeline));
+	setup.partition = part->partition;
+	watch_destroy(part->watch);
+	part->watch = watch_create(&setup, pipeline_now(w->pipeline));
+	part->turn = w->turns++;
 }
 
 static bool try_restore(struct watcher *w, struct watch_part *part, struct store *store,
@@ -55,8 +57,7 @@ static bool try_restore(struct watcher *w, struct watch_part *part, struct store
 			 part->partition, r.fields, low->offset);
 		return true;
 	}
-	watch_destroy(part->watch);
-	part->watch = fresh_watch(w, part->partition);
+	fresh_watch(w, part);
 	if (*out == STORE_RESTORE_DONE) {
 		part->rewrite = true;
 		log_warn("partition %" PRId32 ": %" PRIu64 " of %" PRIu64
@@ -124,8 +125,7 @@ static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct wat
 		log_error("%s:%" PRId32 " lost its end: it stops at %" PRId64 ", we had read to %" PRId64
 			  "; the windows are rebuilt from what is left",
 			  w->topic, part->partition, stable, at.offset);
-		watch_destroy(part->watch);
-		part->watch = fresh_watch(w, part->partition);
+		fresh_watch(w, part);
 		part->caught_up = false;
 		part->rewrite = true;
 		watcher_known(w, part);
@@ -166,7 +166,7 @@ void watcher_assigned(void *context, struct kafka_assigned *list, size_t count)
 		char number[16];
 		snprintf(number, sizeof number, "%" PRId32, list[i].partition);
 		part->partition = list[i].partition;
-		part->watch = fresh_watch(w, part->partition);
+		fresh_watch(w, part);
 		part->label = metrics_label(w->pipeline->metrics, METRIC_LOG_LAG_SECONDS, number, NULL);
 		list[i].start = start_of(w, part, store);
 		w->parts = pipeline_room(w->parts, &w->parts_room, w->parts_count + 1, sizeof *w->parts);
