@@ -236,8 +236,30 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	judge_answer(w, j, a, &f);
 }
 
+/* Of a kind that the settings ask for no more nobody judges when it is over: it is, now. */
+static void end_unasked(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j)
+{
+	const bool asked[JUDGED_KINDS] = {[ALERT_DETRACTOR_SPIKE] = true,
+					  [ALERT_SILENCE] = w->setup.alerts.silence,
+					  [ALERT_PROMOTER_RISE] = j->rise != NULL};
+	for (unsigned k = 0; k < JUDGED_KINDS; k++) {
+		struct judge_answer a = {.touchpoint = i,
+					 .ledger = ledger,
+					 .kind = (enum alert_kind)k,
+					 .at_ms = w->position.log_ms,
+					 .offset = w->position.offset};
+		struct alert_figures f = {.onset_ms = j->incidents[k].onset_ms};
+		if (asked[k] || !j->incidents[k].open)
+			continue;
+		judge_nps(w, i, ledger, &f);
+		judge_answer(w, j, &a, &f);
+	}
+}
+
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
+	if (!w->setup.alerts.silence || j->rise == NULL)
+		end_unasked(w, i, ledger, j);
 	if (!w->setup.alerts.silence || !begun(&j->spike))
 		return;
 	if (j->look_s < log_s - GAP_MOST_S) /* in a replay: nothing that old can be told any more */
