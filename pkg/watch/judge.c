@@ -240,19 +240,35 @@ static void judge_silence(struct watch *w, struct judged *j, struct judge_answer
 	judge_answer(w, j, a, &f);
 }
 
-/* Who was told of a silence is told of its end, also when nobody asks for silences any more. */
-static bool silence_wanted(const struct watch *w, const struct judged *j)
+/* Of a kind that the settings ask for no more nobody judges when it is over: it is, now. */
+static void end_unasked(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j)
 {
-	return w->setup.alerts.silence || j->incidents[ALERT_SILENCE].open;
+	const bool asked[JUDGED_KINDS] = {[ALERT_DETRACTOR_SPIKE] = true,
+					  [ALERT_SILENCE] = w->setup.alerts.silence,
+					  [ALERT_PROMOTER_RISE] = j->rise != NULL};
+	for (unsigned k = 0; k < JUDGED_KINDS; k++) {
+		struct judge_answer a = {.touchpoint = i,
+					 .ledger = ledger,
+					 .kind = (enum alert_kind)k,
+					 .at_ms = w->position.log_ms,
+					 .offset = w->position.offset};
+		struct alert_figures f = {.onset_ms = j->incidents[k].onset_ms};
+		if (asked[k] || !j->incidents[k].open)
+			continue;
+		judge_nps(w, i, ledger, &f);
+		judge_answer(w, j, &a, &f);
+	}
 }
 
 void judge_look(struct watch *w, uint32_t i, enum ledger ledger, struct judged *j, int64_t log_s)
 {
+	if (!w->setup.alerts.silence || j->rise == NULL)
+		end_unasked(w, i, ledger, j);
 	if (!begun(&j->spike))
 		return;
 	if (j->look_s < log_s - GAP_MOST_S) /* in a replay: nothing that old can be told any more */
 		j->look_s = log_s - GAP_MOST_S;
-	while (silence_wanted(w, j) && j->look_s < log_s) {
+	while (w->setup.alerts.silence && j->look_s < log_s) {
 		struct judge_answer a = {.touchpoint = i,
 					 .ledger = ledger,
 					 .at_ms = j->look_s * 1000,
@@ -317,7 +333,7 @@ static void judge_ledger(struct watch *w, uint32_t i, enum ledger ledger, const 
 		a.kind = ALERT_PROMOTER_RISE;
 		judge_spike(w, j, &a, j->rise, &terms, &now, sum.promoters);
 	}
-	if (silence_wanted(w, j))
+	if (w->setup.alerts.silence)
 		judge_silence(w, j, &a, sum.detractors.n);
 }
 

