@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "os/os.h"
 #include "replay_events.h"
+#include "replay_table.h"
 #include "terminal/terminal.h"
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
@@ -257,46 +258,6 @@ static bool print_text(void *context, const struct replay_row *row)
 	return fwrite(text, 1, len, stdout) == len;
 }
 
-struct table {
-	struct terminal_row *rows;
-	unsigned count, room;
-};
-
-static bool collect(void *context, const struct replay_row *row)
-{
-	struct table *table = context;
-	struct terminal_row *last = table->rows + table->count - (table->count > 0);
-	if (table->count == 0 || last->ledger != row->ledger ||
-	    !str_equal(last->touchpoint, row->touchpoint)) {
-		if (table->count == table->room) {
-			table->room = table->room ? table->room * 2 : 64;
-			table->rows = realloc(table->rows, table->room * sizeof *table->rows);
-			must(table->rows != NULL);
-		}
-		last = &table->rows[table->count++];
-		*last = (struct terminal_row){.touchpoint = row->touchpoint,
-					      .ledger = row->ledger,
-					      .windows = must_array(WINDOWS_MAX, sizeof *last->windows)};
-	}
-	((struct window_reading *)last->windows)[row->which] = row->reading;
-	return true;
-}
-
-static void print_table(struct job *job)
-{
-	struct table table = {0};
-	struct terminal_page page = {.every_window = true, .windows_count = job->config->windows_count};
-	replay_rows(job->replay, collect, &table);
-	for (unsigned w = 0; w < page.windows_count; w++)
-		page.windows[w] = job->config->windows[w].name;
-	page.rows = table.rows;
-	page.rows_count = table.count;
-	terminal_print(stdout, &page);
-	for (unsigned i = 0; i < table.count; i++)
-		free((void *)table.rows[i].windows);
-	free(table.rows);
-}
-
 /* With `--alerts -` the events are all that is asked for. */
 static void print_results(struct job *job)
 {
@@ -305,7 +266,7 @@ static void print_results(struct job *job)
 	if (job->events.out == stdout)
 		return;
 	if (job->format == FORMAT_TABLE)
-		print_table(job);
+		replay_table_print(job->replay, job->config);
 	if (job->format == FORMAT_CSV)
 		fwrite(head, 1, replay_csv_head(head), stdout);
 	if (job->format != FORMAT_TABLE)

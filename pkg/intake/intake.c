@@ -29,19 +29,10 @@ const struct option_row intake_touchpoint_options[] = {
 enum {
 	JOURNAL_MAX = 1 << 17,
 	CHANGE_ADDS = 2, /* an edit takes one back and puts one in, at the touchpoint and at each ancestor */
-	LETTERS_MAX = INTAKE_LETTERS_MAX,
-	LETTER_BYTES_MAX = 32 << 20
 };
 
 /* Messages whose bytes are asked for ahead, and how much of each. */
 enum { AHEAD = 4, FETCH_BYTES = 512 };
-
-struct letter {
-	uint64_t tag;
-	enum feedback_reason reason;
-	size_t at, len;
-	bool absent; /* it had no bytes at all, which is not the same as none */
-};
 
 struct intake {
 	int64_t reach_ms, clock_ms;
@@ -55,10 +46,7 @@ struct intake {
 	struct response_entry *journal;
 	uint16_t *journal_slots;
 	unsigned journal_count;
-	struct letter *letters;
-	unsigned letters_count;
-	char *letter_bytes;
-	size_t letter_used, letter_size;
+	struct letters letters;
 	struct intake_counts open, closed;
 	bool is_closed;
 	uint32_t *refill_names; /* translation of one journal message's names */
@@ -107,7 +95,7 @@ struct intake *intake_create(const struct intake_setup *setup, struct err *err)
 	in->source_of = must_array(intake_names_max(&setup->options), sizeof *in->source_of);
 	in->journal = must_array(JOURNAL_MAX, sizeof *in->journal);
 	in->journal_slots = must_array(JOURNAL_MAX, sizeof *in->journal_slots);
-	in->letters = must_array(LETTERS_MAX, sizeof *in->letters);
+	letters_open(&in->letters);
 	return in;
 }
 
@@ -124,8 +112,7 @@ void intake_destroy(struct intake *in)
 	tally_destroy(in->tally);
 	free(in->journal);
 	free(in->journal_slots);
-	free(in->letters);
-	free(in->letter_bytes);
+	letters_close(&in->letters);
 	free(in->refill_names);
 	free(in->source_of);
 	free(in);
@@ -162,24 +149,13 @@ void intake_refill(struct intake *in, unsigned slot, int64_t now_ms, const struc
 bool intake_room(const struct intake *in, unsigned records)
 {
 	return !tally_full(in->tally, CHANGE_ADDS * in->touchpoints.levels * records) &&
-	       in->journal_count + records <= JOURNAL_MAX && in->letters_count + records <= LETTERS_MAX &&
-	       in->letter_used < LETTER_BYTES_MAX && !response_undo_full(in->table, records);
+	       in->journal_count + records <= JOURNAL_MAX && letters_room(&in->letters, records) &&
+	       !response_undo_full(in->table, records);
 }
 
 static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
 {
-	size_t need = in->letter_used + record->bytes.len;
-	if (need > in->letter_size ||
-	    in->letter_bytes == NULL) { /* grows to the most that one commit ever held, and stays */
-		in->letter_size = need * 2 > 65536 ? need * 2 : 65536;
-		in->letter_bytes = realloc(in->letter_bytes, in->letter_size);
-		must(in->letter_bytes != NULL);
-	}
-	if (record->bytes.len > 0)
-		memcpy(in->letter_bytes + in->letter_used, record->bytes.at, record->bytes.len);
-	in->letters[in->letters_count++] = (struct letter){record->tag, reason, in->letter_used,
-							   record->bytes.len, record->bytes.at == NULL};
-	in->letter_used = need;
+	letters_add(&in->letters, record, reason);
 	in->open.rejected[reason]++;
 }
 
@@ -364,15 +340,12 @@ struct tally *intake_tally(struct intake *in)
 
 unsigned intake_letters(const struct intake *in)
 {
-	return in->letters_count;
+	return in->letters.count;
 }
 
 struct intake_letter intake_letter(const struct intake *in, unsigned i)
 {
-	must(i < in->letters_count);
-	const struct letter *l = &in->letters[i];
-	return (struct intake_letter){
-		l->tag, l->reason, {l->absent ? NULL : in->letter_bytes + l->at, l->len}};
+	return letters_at(&in->letters, i);
 }
 
 unsigned intake_journal(const struct intake *in)
@@ -396,8 +369,7 @@ static void empty_open(struct intake *in)
 {
 	tally_clear(in->tally);
 	in->journal_count = 0;
-	in->letters_count = 0;
-	in->letter_used = 0;
+	letters_clear(&in->letters);
 	in->open = (struct intake_counts){0};
 }
 

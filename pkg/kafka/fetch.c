@@ -43,8 +43,7 @@ void kafka_fetch_begin(struct kafka_consumer *consumer)
 /* Any request to the brokers that lead our partitions. What they answer is of no interest, nor is it if they don't. */
 static void wake(struct kafka_consumer *consumer)
 {
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new((int)consumer->parts_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)consumer->parts_count);
 	for (size_t i = 0; i < consumer->parts_count; i++)
 		rd_kafka_topic_partition_list_add(list, consumer->topics[consumer->parts[i].topic],
 						  consumer->parts[i].partition)

@@ -236,7 +236,7 @@ struct spike_silence {
 struct spike_arrivals {
 	int64_t n;
 	bool behind;        /* an intake was behind at some time since the last step: the time does not count */
-	bool past;          /* a log is read again and nobody is to be told: a step counts as a quarter of an hour at most, not a minute */
+	bool past;          /* a log is read again, nobody is to be told: a step counts for 15 minutes at most, not 1 */
 };
 void spike_silence_init(struct spike_silence *, const struct spike_moment *);
 /* Call it when something arrived and at least every few seconds of log time otherwise, as a function of the log alone; of `terms`
