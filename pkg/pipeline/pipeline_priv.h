@@ -219,6 +219,7 @@ struct watch_part {
 	uint16_t turn;               /* of the watcher's watches: Kafka may answer for one that is gone */
 	struct watch *watch;
 	bool caught_up;              /* it was read to the end once: until then nothing is published */
+	int64_t end, end_ns;         /* until then: where the log was seen to end, -1: nowhere yet; and when that was */
 	bool rewrite;                /* the checkpoint can't be used: once caught up all of it is written again */
 	bool broken;                 /* the log ends before what we have read */
 	bool saving;                 /* a parcel with a checkpoint of it is out */

@@ -127,6 +127,7 @@ static int64_t begin_anew(struct watcher *w, struct watch_part *part, struct wat
 			  w->topic, part->partition, stable, at.offset);
 		fresh_watch(w, part);
 		part->caught_up = false;
+		part->end = -1;
 		part->rewrite = true;
 		watcher_known(w, part);
 		return rebuild_from(w, part->partition);
@@ -166,6 +167,7 @@ void watcher_assigned(void *context, struct kafka_assigned *list, size_t count)
 		char number[16];
 		snprintf(number, sizeof number, "%" PRId32, list[i].partition);
 		part->partition = list[i].partition;
+		part->end = -1;
 		fresh_watch(w, part);
 		part->label = metrics_label(w->pipeline->metrics, METRIC_LOG_LAG_SECONDS, number, NULL);
 		list[i].start = start_of(w, part, store);

@@ -13,6 +13,8 @@
 #include "base/number.h"
 #include "log/log.h"
 
+#define LEAD_NS 1000000000LL /* a log is read up to the present when it is ahead of us by less */
+
 enum { POLL_MS = 10 }; /* how soon a due time that no record announces is noticed */
 
 /* ---- parcels ---- */
@@ -132,13 +134,28 @@ static void apply(struct watcher *w, const struct kafka_record *records, size_t 
 	metrics_add(w->shard, METRIC_BUNDLES, METRIC_ONLY, count);
 }
 
+/* Nothing is left, or what came meanwhile took less than a second to read. At a partition that gets a transaction every few
+ * milliseconds there is always something left, if only the marker behind the last one, and its end is never seen. */
+static bool read_to_end(struct watch_part *part, const struct kafka_position *at)
+{
+	int64_t now_ns = os_monotonic_ns();
+	bool reached = part->end >= 0 && at->position >= part->end;
+	if (at->lag == 0 || (reached && now_ns - part->end_ns < LEAD_NS))
+		return true;
+	if (at->high >= 0 && (part->end < 0 || reached)) {
+		part->end = at->high;
+		part->end_ns = now_ns;
+	}
+	return false;
+}
+
 static void note_caught_up(struct watcher *w)
 {
 	bool all = w->parts_count > 0;
 	pipeline_positions(&w->positions, w->consumer);
 	for (unsigned i = 0; i < w->positions.count; i++) {
 		struct watch_part *part = watcher_part(w, w->positions.at[i].partition);
-		if (part && !part->broken && w->positions.at[i].lag == 0 && !part->caught_up) {
+		if (part && !part->broken && !part->caught_up && read_to_end(part, &w->positions.at[i])) {
 			part->caught_up = true;
 			if (part->rewrite) /* what the checkpoint holds is of no use to anybody */
 				watch_checkpoint_rewrite(part->watch);

@@ -82,7 +82,7 @@ static void run_manager(unsigned i, const char *configuration)
 	if (getppid() != parent || freopen(log, "w", stderr) == NULL)
 		_exit(1);
 	execlp(PROGRAM, PROGRAM, options[0], options[1], options[2], options[3], options[4], options[5],
-	       "--cluster.peer-timeout=2s", "--cluster.settle-timeout=1s", "--cluster.gossip-interval=50ms",
+	       "--cluster.peer-timeout=5s", "--cluster.settle-timeout=1s", "--cluster.gossip-interval=50ms",
 	       (char *)NULL);
 	_exit(127);
 }
@@ -207,7 +207,7 @@ static void deliver(struct sinks *sinks, const struct sink_message *told)
 }
 
 /* The second Alertmanager waits that long for the first to notify, and has to stay silent then. */
-#define PEER_TIMEOUT_MS 2000
+#define PEER_TIMEOUT_MS 5000
 
 static void wait_notified(const char *status, unsigned count)
 {

@@ -4,7 +4,7 @@ in Redis is worked out from what Kafka holds. CORRIDOR_TEST_BROKERS names the br
 import json, os, re, signal, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-import deployment, kafka_client, storm, truth
+import deployment, incidents, kafka_client, storm, truth
 from truth import must_agree_with_kafka
 
 deployment.need_broker()
@@ -142,6 +142,21 @@ def cases(d, producer):
         d.wait_caught_up(ENDS)
         return f"slowest {slowest:.1f} s; {must_agree_with_kafka(d)[1]}"
 
+    def ready_under_load():
+        """ready again while a steady load goes on, though a log that gets a transaction every few milliseconds never ends"""
+        one, slowest = d.instances["one"], 0
+        steady = incidents.Traffic(producer, TOPICS[0], PARTITIONS, rate=60)
+        steady.set(0.1, "Order")
+        for number in range(8):
+            time.sleep(1)
+            one.kill() if number % 2 else stop(d)
+            d.start()
+            slowest = max(slowest, d.wait_ready(seconds=20))
+        steady.close()
+        producer.flush()
+        d.wait_caught_up(ENDS)
+        return f"slowest {slowest:.1f} s; {must_agree_with_kafka(d)[1]}"
+
     def reload():
         """SIGHUP: what can change does, for the rest it says that a restart is needed, a broken file changes nothing"""
         one = d.instances["one"]
@@ -215,8 +230,8 @@ def cases(d, producer):
         assert not problems, problems[:10]
         return f"noticed after {waited:.0f} s; {truth.must_agree(d.redis, d.prefix, truth.Truth(facts))} hashes"
 
-    return [first, from_checkpoint, lost_checkpoint, flushed, damaged_checkpoint, flushed_while_running, known_before, under_load, reload,
-            aborted, other_windows, missing_topic]
+    return [first, from_checkpoint, lost_checkpoint, flushed, damaged_checkpoint, flushed_while_running, known_before, under_load,
+            ready_under_load, reload, aborted, other_windows, missing_topic]
 
 
 def read_again(producer):
