@@ -26,10 +26,12 @@ void spike_baseline_refresh(struct spike *s)
 	spike_baseline_derive(s);
 }
 
+/* What is expected is clipped from below. Where detractors are rarer than that (none among ten thousands) it stands for as many
+ * responses as there were, and no more, or e would grow with itself. */
 void spike_baseline_learn(struct spike *s, double k, double e)
 {
 	double expected_each = (PRIOR + s->s) * s->base; /* but for the level's divisor */
-	s->e += e * (PRIOR + s->e * s->base) / expected_each;
+	s->e += smaller(e * (PRIOR + s->e * s->base) / expected_each, e * s->season / RATE_LOW);
 	s->s += k;
 }
 
@@ -145,8 +147,8 @@ static void begin_hour(struct spike *s, const struct spike_group_day *group,
 	s->hour_e = 0;
 	if (!s->severity)
 		take_group(s, group);
-	s->week = (float)week_factor(s, group);
-	s->season = hour_factor(s, group) * (double)s->week;
+	s->week = (float)factor_clip(week_factor(s, group));
+	s->season = factor_clip(hour_factor(s, group)) * (double)s->week;
 	spike_baseline_refresh(s);
 }
 

@@ -75,6 +75,12 @@ uint16_t spike_pack(double);                     /* 11 bits of mantissa, 2^-8 ..
 double spike_unpack(uint16_t);
 #define FACTOR_UNIT 8192.0
 
+/* A factor of the season goes no further than a checkpoint holds: an hour without any detractors among a million responses. */
+static inline double factor_clip(double factor)
+{
+	return smaller(larger(factor, 1e-3), 1e3);
+}
+
 /* group.c */
 struct hour_summary {            /* a member's hour from which it learned */
 	double n, k, e;
