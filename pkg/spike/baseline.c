@@ -138,8 +138,8 @@ static void begin_hour(struct spike *s, const struct spike_group_day *group,
 	s->hour_e = 0;
 	if (!s->severity)
 		take_group(s, group);
-	s->week = (float)week_factor(s, group);
-	s->season = hour_factor(s, group) * (double)s->week;
+	s->week = (float)factor_clip(week_factor(s, group));
+	s->season = factor_clip(hour_factor(s, group)) * (double)s->week;
 	spike_baseline_refresh(s);
 }
 

@@ -53,8 +53,8 @@ static void freeze(struct spike_group *g)
 	now.misfit2 = (g->residual + MISFIT_WORTH * MISFIT2) / (g->expected2 + MISFIT_WORTH);
 	now.misfit2 = smaller(larger(now.misfit2, GROUP_LEAST), MISFIT2_MAX);
 	for (unsigned hour = 0; hour < 24; hour++)
-		now.season[hour] = (float)spike_season_smooth(g->hour_k, g->hour_e, hour, 1);
-	now.weekend = (float)((g->week_k + SHRINK) / (g->week_e + SHRINK));
+		now.season[hour] = (float)factor_clip(spike_season_smooth(g->hour_k, g->hour_e, hour, 1));
+	now.weekend = (float)factor_clip((g->week_k + SHRINK) / (g->week_e + SHRINK));
 	g->day++;
 	g->days[g->day % SPIKE_GROUP_DAYS] = now;
 	fade(g);

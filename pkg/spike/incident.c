@@ -163,7 +163,7 @@ static bool is_new_normal(const struct spike *s, const struct spike_moment *mome
 static void rebase(struct spike *s)
 {
 	double k = (double)since_onset(s).k, e = s->settled_e + s->trial_e;
-	double expected_each = spike_baseline_level(s) * s->base;
+	double expected_each = larger(spike_baseline_level(s) * s->base, RATE_LOW / s->season);
 	double share = k > REBASE_WEIGHT ? REBASE_WEIGHT / k : 1;
 	s->s = k * share;
 	s->e = e / expected_each * share;

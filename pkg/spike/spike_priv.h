@@ -75,6 +75,12 @@ uint16_t spike_pack(double);                     /* 11 bits of mantissa, 2^-8 ..
 double spike_unpack(uint16_t);
 #define FACTOR_UNIT 8192.0
 
+/* A factor of the season goes no further than a checkpoint holds: an hour without any detractors among a million responses. */
+static inline double factor_clip(double factor)
+{
+	return smaller(larger(factor, 1e-3), 1e3);
+}
+
 /* group.c */
 struct hour_summary {            /* a member's hour from which it learned */
 	double n, k, e;
@@ -90,11 +96,12 @@ double spike_season_smooth(const double *k, const double *e, unsigned hour, doub
 double spike_baseline_level(const struct spike *);
 void spike_baseline_refresh(struct spike *);
 void spike_baseline_derive(struct spike *);                      /* what follows from q, c and rho */
-/* Responses of which e detractors were expected brought k. */
+/* Responses of which e detractors were expected brought k. What is expected is clipped from below; where detractors are rarer than
+ * that it stands for as many responses as there were, and no more, or e would grow with itself. */
 static inline void spike_baseline_learn(struct spike *s, double k, double e)
 {
 	double expected_each = (PRIOR + s->s) * s->base;   /* but for the level's divisor */
-	s->e += e * (PRIOR + s->e * s->base) / expected_each;
+	s->e += smaller(e * (PRIOR + s->e * s->base) / expected_each, e * s->season / RATE_LOW);
 	s->s += k;
 }
 void spike_baseline_roll(struct spike *, const struct spike_terms *, const struct spike_moment *);

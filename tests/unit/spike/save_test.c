@@ -235,6 +235,45 @@ static void damaged_silence_is_refused_or_harmless(void **state)
 	assert_true(taken > 1000);
 }
 
+/* Nobody ever complains: what is learned stays a number of responses, and the first complaints are noticed. */
+static void a_rate_of_nothing_can_be_learned(void **state)
+{
+	unsigned char bytes[SPIKE_SAVED_MAX];
+	struct spike_moment moment = at(0);
+	struct spike_group group;
+	struct spike_event event;
+	struct spike s, again;
+	spike_group_init(&group, 0.15, 0);
+	struct spike_terms terms = {.ticket_days = 30, .page_days = 30, .group = &group};
+	spike_init(&s, &terms, &moment);
+	for (int64_t now = 0; now < 30 * INT64_C(86400000); now += 60000) {
+		moment = at(now);
+		assert_false(spike_step(&s, &terms, &moment, (struct spike_batch){10, 0}, &event));
+	}
+	assert_true(s.e < 30 * 1440 * 10);
+	assert_true(spike_load(&again, bytes, spike_save(&s, bytes)));
+}
+
+/* Nights without a single detractor among a hundred thousand an hour. */
+static void an_odd_season_can_be_loaded(void **state)
+{
+	unsigned char bytes[SPIKE_GROUP_SAVED_MAX];
+	struct spike_moment moment = at(0);
+	struct spike_group group, group_again;
+	struct spike_event event;
+	struct spike s, again;
+	spike_group_init(&group, 0.15, 0);
+	struct spike_terms terms = {.ticket_days = 1e6, .page_days = 1e6, .group = &group};
+	spike_init(&s, &terms, &moment);
+	for (int64_t now = 0; now < 70 * INT64_C(86400000); now += 600000) {
+		moment = at(now);
+		spike_step(&s, &terms, &moment, (struct spike_batch){20000, moment.hour < 7 ? 0 : 3000},
+			   &event);
+	}
+	assert_true(spike_load(&again, bytes, spike_save(&s, bytes)));
+	assert_true(spike_group_load(&group_again, bytes, spike_group_save(&group, bytes)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +281,8 @@ int main(void)
 		cmocka_unit_test(a_member_behind_its_group_repeats_itself),
 		cmocka_unit_test(damaged_bytes_are_refused_or_harmless),
 		cmocka_unit_test(damaged_silence_is_refused_or_harmless),
+		cmocka_unit_test(a_rate_of_nothing_can_be_learned),
+		cmocka_unit_test(an_odd_season_can_be_loaded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
