@@ -15,6 +15,20 @@ void err_set(struct err *err, const char *format, ...)
 	err->set = true;
 }
 
+void err_add(struct err *err, const char *format, ...)
+{
+	size_t used = err->set ? strlen(err->text) : 0;
+	if (err->set)
+		used += (size_t)snprintf(err->text + used, sizeof err->text - used, "; ");
+	err->set = true;
+	if (used >= sizeof err->text)
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(err->text + used, sizeof err->text - used, format, args);
+	va_end(args);
+}
+
 void err_prefix(struct err *err, const char *format, ...)
 {
 	if (!err->set)

@@ -17,6 +17,7 @@ struct err {
 };
 
 void err_set(struct err *, const char *format, ...) PRINTF(2, 3);       /* no effect if already set */
+void err_add(struct err *, const char *format, ...) PRINTF(2, 3);       /* for a list of mistakes: goes behind "; " if already set */
 void err_prefix(struct err *, const char *format, ...) PRINTF(2, 3);    /* puts "PREFIX: " before a set error */
 void err_clear(struct err *);
 

@@ -153,12 +153,6 @@ bool intake_room(const struct intake *in, unsigned records)
 	       !response_undo_full(in->table, records);
 }
 
-static void reject(struct intake *in, const struct intake_record *record, enum feedback_reason reason)
-{
-	letters_add(&in->letters, record, reason);
-	in->open.rejected[reason]++;
-}
-
 static int64_t now_of(const struct intake *in, const struct intake_clock *clock)
 {
 	return clock->follows_events && in->clock_ms > clock->now_ms ? in->clock_ms : clock->now_ms;
@@ -207,7 +201,8 @@ static bool read_one(struct intake *in, const struct intake_record *record, cons
 	if (reason == FEEDBACK_OK)
 		reason = judge_time(in, &f, clock);
 	if (reason != FEEDBACK_OK) {
-		reject(in, record, reason);
+		letters_add(&in->letters, record, reason);
+		in->open.rejected[reason]++;
 		return false;
 	}
 	int64_t now_ms = now_of(in, clock);

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "log/log.h"
@@ -44,30 +43,13 @@ const char *sink_type_name(enum sink_type type)
 	return types[type];
 }
 
-struct mistakes {
-	size_t used;
-	char text[480];
-};
-
-PRINTF(2, 3) static void mistake(struct mistakes *m, const char *format, ...)
-{
-	if (m->used)
-		m->used += (size_t)snprintf(m->text + m->used, sizeof m->text - m->used, "; ");
-	va_list args;
-	va_start(args, format);
-	m->used += (size_t)vsnprintf(m->text + m->used, sizeof m->text - m->used, format, args);
-	va_end(args);
-	if (m->used >= sizeof m->text)
-		m->used = sizeof m->text - 1;
-}
-
 /* The first line of a secret's file. From now on no log line shows it. */
-static void read_file(const char *path, const char *key, char *out, size_t max, struct mistakes *m)
+static void read_file(const char *path, const char *key, char *out, size_t max, struct err *m)
 {
 	out[0] = '\0';
 	FILE *file = fopen(path, "re");
 	if (file == NULL) {
-		mistake(m, "%s: %.120s: %s", key, path, strerror(errno));
+		err_add(m, "%s: %.120s: %s", key, path, strerror(errno));
 		return;
 	}
 	char line[2048] = "";
@@ -78,9 +60,9 @@ static void read_file(const char *path, const char *key, char *out, size_t max, 
 		len--;
 	line[len] = '\0';
 	if (!read || len == 0)
-		mistake(m, "%s: %.120s: its first line is empty", key, path);
+		err_add(m, "%s: %.120s: its first line is empty", key, path);
 	else if (len >= max)
-		mistake(m, "%s: %.120s: its first line is longer than %zu bytes", key, path, max - 1);
+		err_add(m, "%s: %.120s: its first line is longer than %zu bytes", key, path, max - 1);
 	else
 		memcpy(out, line, len + 1);
 	log_hide(line);
@@ -96,7 +78,7 @@ static bool printable(const char *text)
 	return true;
 }
 
-static void read_webhook_key(struct credentials *read, struct mistakes *m)
+static void read_webhook_key(struct credentials *read, struct err *m)
 {
 	const char *text = read->text;
 	if (strncmp(text, "whsec_", 6) != 0) {
@@ -104,17 +86,17 @@ static void read_webhook_key(struct credentials *read, struct mistakes *m)
 		memcpy(read->key, text, read->key_len);
 	} else if (sodium_base642bin(read->key, sizeof read->key, text + 6, strlen(text + 6), NULL,
 				     &read->key_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
-		mistake(m, "secret_file: what follows whsec_ must be base64");
+		err_add(m, "secret_file: what follows whsec_ must be base64");
 		return;
 	}
 	if (read->key_len < 16 && text[0])
-		mistake(m,
+		err_add(m,
 			"secret_file: a secret of less than 16 bytes protects nothing; make one with: echo "
 			"whsec_$(head -c 32 /dev/urandom | base64)");
 	log_hide(text + (strncmp(text, "whsec_", 6) == 0 ? 6 : 0));
 }
 
-static void check_url(const struct sink_options *options, struct credentials *read, struct mistakes *m)
+static void check_url(const struct sink_options *options, struct credentials *read, struct err *m)
 {
 	static const char *const presets[] = {
 		[SINK_PAGERDUTY] = "https://events.pagerduty.com/v2/enqueue",
@@ -124,29 +106,29 @@ static void check_url(const struct sink_options *options, struct credentials *re
 	bool hook = options->type == SINK_SLACK && options->token_file == NULL;
 	const char *key = options->url_file ? "url_file" : "url";
 	if (options->url && options->url_file)
-		mistake(m, "url and url_file: one of them is enough");
+		err_add(m, "url and url_file: one of them is enough");
 	else if (options->url_file)
 		read_file(options->url_file, "url_file", read->url, sizeof read->url - 40, m);
 	else if (options->url)
 		snprintf(read->url, sizeof read->url - 40, "%s", options->url);
 	else if (hook)
-		mistake(m, "a slack sink needs token_file and channel, or the url (better: url_file) of an "
+		err_add(m, "a slack sink needs token_file and channel, or the url (better: url_file) of an "
 			   "incoming "
 			   "webhook");
 	else if (presets[options->type] == NULL)
-		mistake(m, "url: a sink of type %s needs one", types[options->type]);
+		err_add(m, "url: a sink of type %s needs one", types[options->type]);
 	else
 		snprintf(read->url, sizeof read->url, "%s", presets[options->type]);
 	if (options->url && strlen(options->url) >= sizeof read->url - 40)
-		mistake(m, "url: longer than %zu bytes", sizeof read->url - 41);
+		err_add(m, "url: longer than %zu bytes", sizeof read->url - 41);
 	if (read->url[0] == '\0')
 		return;
 	struct err err = {0};
 	if (!webclient_check_url(read->url, options->private_addresses, key, &err))
-		mistake(m, "%s", err.text);
+		err_add(m, "%s", err.text);
 	else if (strncasecmp(read->url, "http:", 5) == 0 && options->type != SINK_WEBHOOK &&
 		 (options->type != SINK_ALERTMANAGER || options->token_file) && !options->private_addresses)
-		mistake(m, "%s: must be https, or whoever listens on the way has the %s", key,
+		err_add(m, "%s: must be https, or whoever listens on the way has the %s", key,
 			options->type == SINK_PAGERDUTY ? "routing key"
 			: hook				? "webhook's address"
 							: "token");
@@ -155,68 +137,68 @@ static void check_url(const struct sink_options *options, struct credentials *re
 		read->url[--len] = '\0';
 }
 
-static void check_secrets(const struct sink_options *options, struct credentials *read, struct mistakes *m)
+static void check_secrets(const struct sink_options *options, struct credentials *read, struct err *m)
 {
 	enum sink_type type = (enum sink_type)options->type;
 	bool wants_secret = type == SINK_PAGERDUTY || type == SINK_WEBHOOK;
 	const char *token = options->token_file;
 	if (wants_secret && options->secret_file == NULL)
-		mistake(m, "secret_file: a %s sink needs one, with %s", types[type],
+		err_add(m, "secret_file: a %s sink needs one, with %s", types[type],
 			type == SINK_PAGERDUTY ? "the integration's routing key"
 					       : "the secret that signs its requests");
 	if (!wants_secret && options->secret_file)
-		mistake(m, "secret_file: only for pagerduty and webhook");
+		err_add(m, "secret_file: only for pagerduty and webhook");
 	if (wants_secret && token)
-		mistake(m, "token_file: only for slack and alertmanager");
+		err_add(m, "token_file: only for slack and alertmanager");
 	if (type == SINK_SLACK && token && (options->channel == NULL || options->channel[0] == '\0'))
-		mistake(m, "channel: a slack sink with a token needs one");
+		err_add(m, "channel: a slack sink with a token needs one");
 	if (options->channel && (type != SINK_SLACK || token == NULL))
-		mistake(m, "channel: only for slack with a token; a webhook of Slack's has its own");
+		err_add(m, "channel: only for slack with a token; a webhook of Slack's has its own");
 	if (wants_secret && options->secret_file)
 		read_file(options->secret_file, "secret_file", read->text, sizeof read->text, m);
 	else if (!wants_secret && token)
 		read_file(token, "token_file", read->text, sizeof read->text, m);
 	if (!printable(read->text))
-		mistake(m, "%s: its first line holds spaces or bytes that are no ASCII",
+		err_add(m, "%s: its first line holds spaces or bytes that are no ASCII",
 			wants_secret ? "secret_file" : "token_file");
 	else if (type == SINK_PAGERDUTY && read->text[0] && strlen(read->text) != 32)
-		mistake(m, "secret_file: a routing key has 32 characters, this has %zu", strlen(read->text));
+		err_add(m, "secret_file: a routing key has 32 characters, this has %zu", strlen(read->text));
 	else if (type == SINK_WEBHOOK)
 		read_webhook_key(read, m);
 }
 
-static void check_name(const struct sink_options *options, struct mistakes *m)
+static void check_name(const struct sink_options *options, struct err *m)
 {
 	const char *name = options->name;
 	if (name == NULL || name[0] == '\0') {
-		mistake(m, "name: every sink needs one");
+		err_add(m, "name: every sink needs one");
 		return;
 	}
 	for (const char *at = name; *at; at++) {
 		if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-') {
-			mistake(m, "name: letters, digits, _ and - only");
+			err_add(m, "name: letters, digits, _ and - only");
 			break;
 		}
 	}
 	if (strlen(name) > 60)
-		mistake(m, "name: at most 60 characters");
+		err_add(m, "name: at most 60 characters");
 }
 
 bool read_sink(const struct sink_options *options, struct credentials *into, struct err *err)
 {
 	struct credentials read = {0};
-	struct mistakes m = {0};
+	struct err m = {0};
 	check_name(options, &m);
 	check_url(options, &read, &m);
 	check_secrets(options, &read, &m);
 	if (options->kinds.count == 0)
-		mistake(&m, "kinds: an empty list sends nothing; leave it out or name some");
-	if (m.used)
+		err_add(&m, "kinds: an empty list sends nothing; leave it out or name some");
+	if (m.set)
 		err_set(err, "%s", m.text);
 	else if (into)
 		*into = read;
 	explicit_bzero(&read, sizeof read);
-	return m.used == 0;
+	return !m.set;
 }
 
 bool sink_check(const struct sink_options *options, struct err *err)

@@ -104,17 +104,17 @@ static void learn_hour(struct spike *s, const struct spike_terms *terms)
 }
 
 /* Hour by hour, so that one stride and many are the same. */
-static void fade(struct spike *s, const struct spike_terms *terms, uint32_t hours)
+void spike_fade(struct spike_level level, bool incident, const struct spike_terms *terms, uint32_t hours)
 {
 	double full = spike_exp(-1 / (24 * MEMORY_DAYS)), slow = spike_exp(-1 / (24 * MEMORY_SLOW));
 	double calm = spike_exp(-1 / (24 * terms->ticket_days));
 	for (uint32_t i = 0; i < hours && i < 100000; i++) {
-		s->boost = 1 + (s->boost - 1) * calm;
-		if (s->severity)
+		*level.boost = 1 + (*level.boost - 1) * calm;
+		if (incident)
 			continue;
-		double memory = s->s > MEMORY_FULL ? full : slow;
-		s->s *= memory;
-		s->e *= memory;
+		double memory = *level.s > MEMORY_FULL ? full : slow;
+		*level.s *= memory;
+		*level.e *= memory;
 	}
 }
 
@@ -147,7 +147,8 @@ void spike_baseline_roll(struct spike *s, const struct spike_terms *terms, const
 {
 	const struct spike_group_day *group = spike_group_on(terms->group, moment->at_ms);
 	learn_hour(s, terms);
-	fade(s, terms, moment->hours - s->hours);
+	spike_fade((struct spike_level){&s->s, &s->e, &s->boost}, s->severity, terms,
+		   moment->hours - s->hours);
 	begin_hour(s, group, moment);
 }
 

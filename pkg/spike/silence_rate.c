@@ -79,27 +79,13 @@ static void learn_hour(struct spike_silence *s)
 		s->seen[s->day]++;
 }
 
-static void fade(struct spike_silence *s, const struct spike_terms *terms, uint32_t hours)
-{
-	double full = spike_exp(-1 / (24 * MEMORY_DAYS)), slow = spike_exp(-1 / (24 * MEMORY_SLOW));
-	double calm = spike_exp(-1 / (24 * terms->ticket_days));
-	for (uint32_t i = 0; i < hours && i < 100000; i++) {
-		s->boost = 1 + (s->boost - 1) * calm;
-		if (s->severity)
-			continue;
-		double memory = s->s > MEMORY_FULL ? full : slow;
-		s->s *= memory;
-		s->e *= memory;
-	}
-}
-
 void spike_silence_roll(struct spike_silence *s, const struct spike_terms *terms,
 			const struct spike_moment *moment)
 {
 	uint32_t hours = moment->hours - s->hours;
 	if (!s->tainted && !s->severity && hours == 1)
 		learn_hour(s);
-	fade(s, terms, hours);
+	spike_fade((struct spike_level){&s->s, &s->e, &s->boost}, s->severity, terms, hours);
 	s->hours = moment->hours;
 	s->hour = moment->hour;
 	s->day = (uint8_t)moment->day;

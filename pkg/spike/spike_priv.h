@@ -104,6 +104,11 @@ static inline void spike_baseline_learn(struct spike *s, double k, double e)
 	s->e += smaller(e * (PRIOR + s->e * s->base) / expected_each, e * s->season / RATE_LOW);
 	s->s += k;
 }
+struct spike_level {
+	double *s, *e, *boost;
+};
+/* What so many hours forget of a level (nothing during an incident) and of the boost. */
+void spike_fade(struct spike_level, bool incident, const struct spike_terms *, uint32_t hours);
 void spike_baseline_roll(struct spike *, const struct spike_terms *, const struct spike_moment *);
 double spike_baseline_threshold(const struct spike *, const struct spike_terms *);   /* of the next raise */
 

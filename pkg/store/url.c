@@ -1,7 +1,6 @@
 #include "store/store_priv.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,23 +16,6 @@
 #define SOCKET_PATH_MAX 107 /* sun_path without its NUL */
 #define DB_MAX		1000000
 
-struct mistakes {
-	size_t used;
-	char text[400];
-};
-
-PRINTF(2, 3) static void mistake(struct mistakes *m, const char *format, ...)
-{
-	if (m->used)
-		m->used += (size_t)snprintf(m->text + m->used, sizeof m->text - m->used, "; ");
-	va_list args;
-	va_start(args, format);
-	m->used += (size_t)vsnprintf(m->text + m->used, sizeof m->text - m->used, format, args);
-	va_end(args);
-	if (m->used >= sizeof m->text)
-		m->used = sizeof m->text - 1;
-}
-
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -42,7 +24,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static char *decode(struct str text, const char *what, struct mistakes *m)
+static char *decode(struct str text, const char *what, struct err *m)
 {
 	char *out = must_alloc(text.len + 1);
 	size_t n = 0;
@@ -54,7 +36,7 @@ static char *decode(struct str text, const char *what, struct mistakes *m)
 		int high = i + 1 < text.len ? hex(text.at[i + 1]) : -1;
 		int low = i + 2 < text.len ? hex(text.at[i + 2]) : -1;
 		if (high < 0 || low < 0 || (high == 0 && low == 0)) {
-			mistake(m,
+			err_add(m,
 				"%s: a %% must be followed by two hexadecimal digits, not 00 (a %% itself is "
 				"%%25)",
 				what);
@@ -102,7 +84,7 @@ static void replace(char **old, char *new)
 	*old = new;
 }
 
-static void parse_userinfo(struct store_url *url, struct str info, struct mistakes *m)
+static void parse_userinfo(struct store_url *url, struct str info, struct err *m)
 {
 	struct str user = until(info, ":");
 	if (user.len)
@@ -110,10 +92,10 @@ static void parse_userinfo(struct store_url *url, struct str info, struct mistak
 	if (user.len < info.len)
 		url->password = decode(after(info, user.len + 1), "password", m);
 	if (url->password && url->password[0] == '\0')
-		mistake(m, "the password is empty (leave the `:` away if there is none)");
+		err_add(m, "the password is empty (leave the `:` away if there is none)");
 }
 
-static void parse_host(struct store_url *url, struct str host, struct mistakes *m)
+static void parse_host(struct store_url *url, struct str host, struct err *m)
 {
 	struct str name, port;
 	if (host.len && host.at[0] == '[') {
@@ -121,36 +103,36 @@ static void parse_host(struct store_url *url, struct str host, struct mistakes *
 		name = inside;
 		port = after(host, inside.len + 2);
 		if (inside.len + 2 > host.len)
-			mistake(m, "the address's [ has no ]");
+			err_add(m, "the address's [ has no ]");
 	} else {
 		name = until(host, ":");
 		port = after(host, name.len);
 	}
 	if (name.len == 0)
-		mistake(m, "no host (redis://HOST:PORT)");
+		err_add(m, "no host (redis://HOST:PORT)");
 	url->host = decode(name, "host", m);
 	url->port = 6379;
 	if (port.len == 0)
 		return;
 	url->port = port.at[0] == ':' ? whole(after(port, 1), 65535) : -1;
 	if (url->port <= 0)
-		mistake(m, "the port must be a number from 1 to 65535");
+		err_add(m, "the port must be a number from 1 to 65535");
 }
 
-static void parse_db(struct store_url *url, struct str text, struct mistakes *m)
+static void parse_db(struct store_url *url, struct str text, struct err *m)
 {
 	url->db = whole(text, DB_MAX);
 	if (url->db >= 0)
 		return;
 	if (holds_at(text))
-		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
+		err_add(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
 			   "%%40");
 	else
-		mistake(m, "the database must be a number, not `%.*s`", (int)(text.len < 40 ? text.len : 40),
+		err_add(m, "the database must be a number, not `%.*s`", (int)(text.len < 40 ? text.len : 40),
 			text.at);
 }
 
-static void parse_parameters(struct store_url *url, struct str query, struct mistakes *m)
+static void parse_parameters(struct store_url *url, struct str query, struct err *m)
 {
 	while (query.len) {
 		struct str pair = until(query, "&"), name = until(pair, "="),
@@ -163,12 +145,12 @@ static void parse_parameters(struct store_url *url, struct str query, struct mis
 		else if (str_is(name, "password") && value.len)
 			replace(&url->password, decode(value, "password", m));
 		else
-			mistake(m,
+			err_add(m,
 				"after `?` only db=N, user=NAME and password=TEXT, joined by `&`, are known");
 	}
 }
 
-static void parse_unix(struct store_url *url, struct str rest, struct mistakes *m)
+static void parse_unix(struct store_url *url, struct str rest, struct err *m)
 {
 	struct str path = until(rest, "?");
 	for (size_t at = 0; at < path.len && path.at[at] != '/'; at++) {
@@ -179,14 +161,14 @@ static void parse_unix(struct store_url *url, struct str rest, struct mistakes *
 		}
 	}
 	if (path.len == 0 || path.at[0] != '/')
-		mistake(m, "the socket's path must be absolute (unix:///run/redis/redis.sock)");
+		err_add(m, "the socket's path must be absolute (unix:///run/redis/redis.sock)");
 	url->path = decode(path, "path", m);
 	if (strlen(url->path) > SOCKET_PATH_MAX)
-		mistake(m, "the socket's path has more than %d bytes", SOCKET_PATH_MAX);
+		err_add(m, "the socket's path has more than %d bytes", SOCKET_PATH_MAX);
 	parse_parameters(url, after(rest, until(rest, "?").len + 1), m);
 }
 
-static void parse_tcp(struct store_url *url, struct str rest, struct mistakes *m)
+static void parse_tcp(struct store_url *url, struct str rest, struct err *m)
 {
 	struct str authority = until(rest, "/?#"), host = authority;
 	for (size_t at = authority.len; at > 0; at--) {
@@ -198,7 +180,7 @@ static void parse_tcp(struct store_url *url, struct str rest, struct mistakes *m
 	}
 	struct str tail = after(rest, authority.len);
 	if (holds_at(tail)) {
-		mistake(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
+		err_add(m, "`/`, `?`, `#` and `@` in a user or password must be written %%2F, %%3F, %%23 and "
 			   "%%40");
 		return;
 	}
@@ -208,7 +190,7 @@ static void parse_tcp(struct store_url *url, struct str rest, struct mistakes *m
 		parse_db(url, db, m);
 	tail = tail.len && tail.at[0] == '/' ? after(tail, 1 + db.len) : tail;
 	if (tail.len && tail.at[0] == '#')
-		mistake(m, "a `#` has no meaning here");
+		err_add(m, "a `#` has no meaning here");
 	else
 		parse_parameters(url, after(tail, 1), m);
 }
@@ -216,7 +198,7 @@ static void parse_tcp(struct store_url *url, struct str rest, struct mistakes *m
 bool store_url_parse(struct store_url *url, const char *text, struct err *err)
 {
 	*url = (struct store_url){.port = 0};
-	struct mistakes m = {0};
+	struct err m = {0};
 	struct str all = str_of(text);
 	if (strncmp(all.at, "unix://", 7) == 0) {
 		parse_unix(url, after(all, 7), &m);
@@ -229,9 +211,9 @@ bool store_url_parse(struct store_url *url, const char *text, struct err *err)
 								 : "%.200s:%d, database %d",
 			 url->host ? url->host : "", url->port, url->db);
 	} else {
-		mistake(&m, "must begin with redis://, rediss:// or unix://");
+		err_add(&m, "must begin with redis://, rediss:// or unix://");
 	}
-	if (m.used == 0)
+	if (!m.set)
 		return true;
 	err_set(err, "Redis URL: %s", m.text);
 	store_url_release(url);
