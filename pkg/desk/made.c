@@ -159,6 +159,8 @@ void suspect_look(struct desk *d, const struct line *of, int64_t now_ms)
 	if (of->source == 0 || e->event.test)
 		return;
 	struct line *suspect = open_line(d, suspect_key(e->event.source));
+	if (suspect && suspect->entry->recount_ms != DESK_NEVER)
+		return; /* given back, as its members are still */
 	if (suspect) {
 		suspect_recount(d, suspect, e->event.at_ms, now_ms);
 		return;

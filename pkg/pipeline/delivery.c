@@ -91,7 +91,7 @@ static bool open_sinks(struct delivery *d, struct err *err)
 	const struct pipeline_setup *setup = &d->pipeline->setup;
 	struct sinks_options options = {.sinks = setup->sinks,
 					.count = setup->sinks_count,
-					.give_up_ms = setup->delivery.give_up_ms,
+					.give_up_ms = d->settings.give_up_ms,
 					.callbacks = {d, delivered, dead_letter, remember}};
 	struct sinks *sinks = sinks_create(&options, err);
 	pthread_mutex_lock(&d->lock);
@@ -296,6 +296,7 @@ static void take_settings(struct delivery *d, int64_t now_ms)
 	if (d->has_fresh) {
 		d->settings = d->fresh;
 		desk_set_options(d->desk, &d->settings, now_ms);
+		sinks_set_give_up(d->sinks, d->settings.give_up_ms);
 		d->alerts = d->fresh_alerts;
 	}
 	d->has_fresh = false;

@@ -58,6 +58,36 @@ void delivery_cursor(struct delivery *d, int64_t now_ms)
 		snprintf(d->cursor, sizeof d->cursor, "%s", done);
 }
 
+/* ---- how large sources are ---- */
+
+struct sum {
+	struct names *names;
+	uint64_t counts[WATCH_SOURCES];
+};
+
+static void add_source(void *context, const struct store_source *source)
+{
+	struct sum *sum = context;
+	uint32_t i = names_intern(sum->names, source->name);
+	if (i != NAMES_FULL)
+		sum->counts[i] += source->touchpoints;
+}
+
+static void hear_sources(struct delivery *d, int64_t now_ms)
+{
+	struct sum sum = {.names = NULL};
+	bool good = true;
+	if (d->sources_ms && now_ms - d->sources_ms < SOURCES_MS)
+		return;
+	d->sources_ms = now_ms;
+	sum.names = names_create(WATCH_SOURCES, VIEW_NAME_MAX);
+	for (uint32_t p = 0; good && p < d->pipeline->shards; p++)
+		good = store_sources(d->store, p, add_source, &sum);
+	for (uint32_t i = 0; good && i < names_count(sum.names); i++)
+		desk_source(d->desk, names_get(sum.names, i), sum.counts[i]);
+	names_destroy(sum.names);
+}
+
 /* ---- the stream ---- */
 
 struct incoming {
@@ -106,6 +136,8 @@ static bool read_on(struct delivery *d, const char *told, int64_t now_ms)
 			struct incoming *in = &page.at[i];
 			memcpy(d->before, d->after, sizeof d->before);
 			memcpy(d->after, in->id, sizeof d->after);
+			if (is_behind(in->id, told))
+				hear_sources(d, now_ms); /* what was told before makes no source suspect now */
 			if (in->readable)
 				desk_event(d->desk, &in->event, now_ms);
 			if (is_behind(in->id, told))
@@ -116,7 +148,7 @@ static bool read_on(struct delivery *d, const char *told, int64_t now_ms)
 	return true;
 }
 
-/* ---- what people say, and how large sources are ---- */
+/* ---- what people say ---- */
 
 static void take_ack(void *context, const struct store_ack *ack)
 {
@@ -140,34 +172,6 @@ static void hear_people(struct delivery *d, int64_t now_ms)
 		desk_mutes_end(d->desk, now_ms);
 	else
 		log_debug("what was acknowledged and muted can't be read: %s", store_error(d->store));
-}
-
-struct sum {
-	struct names *names;
-	uint64_t counts[WATCH_SOURCES];
-};
-
-static void add_source(void *context, const struct store_source *source)
-{
-	struct sum *sum = context;
-	uint32_t i = names_intern(sum->names, source->name);
-	if (i != NAMES_FULL)
-		sum->counts[i] += source->touchpoints;
-}
-
-static void hear_sources(struct delivery *d, int64_t now_ms)
-{
-	struct sum sum = {.names = NULL};
-	bool good = true;
-	if (d->sources_ms && now_ms - d->sources_ms < SOURCES_MS)
-		return;
-	d->sources_ms = now_ms;
-	sum.names = names_create(WATCH_SOURCES, VIEW_NAME_MAX);
-	for (uint32_t p = 0; good && p < d->pipeline->shards; p++)
-		good = store_sources(d->store, p, add_source, &sum);
-	for (uint32_t i = 0; good && i < names_count(sum.names); i++)
-		desk_source(d->desk, names_get(sum.names, i), sum.counts[i]);
-	names_destroy(sum.names);
 }
 
 static void hear(struct delivery *d, int64_t now_ms)
@@ -249,7 +253,7 @@ bool delivery_begin(struct delivery *d, int64_t now_ms)
 	struct found found = {.since_ms = now_ms - KEPT_MS};
 	d->desk = desk_create(&d->settings, d->pipeline->setup.watch.zone);
 	d->people_ms = d->sources_ms = 0;
-	hear(d, now_ms);
+	hear_people(d, now_ms);
 	d->begun = restore(d, &found, now_ms);
 	if (d->begun)
 		log_info("alerts are delivered from here: %u sinks, %u incidents that are open or were "

@@ -382,7 +382,7 @@ struct parcel *publisher_parcel(struct publisher *, enum parcel_state);
 void publisher_send(struct publisher *, struct parcel *);           /* filled: READY */
 void publisher_return(struct publisher *, struct parcel *);         /* settled: WANTED */
 void publisher_wait(struct publisher *, int timeout_ms);            /* until a parcel is done */
-void publisher_hurry(struct publisher *);                           /* stopping: no more withholding */
+void publisher_hurry(struct publisher *, bool);                     /* partitions leave: no withholding until they are gone */
 bool publisher_take_lost(struct publisher *);                       /* true once after Redis lost what was there */
 void publisher_parts(struct publisher *, struct watch_part *const *, unsigned count);   /* of which health is written */
 

@@ -364,10 +364,10 @@ void publisher_wait(struct publisher *pub, int timeout_ms)
 	pthread_mutex_unlock(&pub->lock);
 }
 
-void publisher_hurry(struct publisher *pub)
+void publisher_hurry(struct publisher *pub, bool hurry)
 {
 	pthread_mutex_lock(&pub->lock);
-	pub->hurry = true;
+	pub->hurry = hurry;
 	pthread_mutex_unlock(&pub->lock);
 }
 

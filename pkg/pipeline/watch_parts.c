@@ -191,17 +191,18 @@ static void await(struct watcher *w, const struct watch_part *part)
  * fails, and at the deadline that all partitions of a revocation share. */
 static void save(struct watcher *w, struct watch_part *part, int64_t until_ns)
 {
-	publisher_hurry(w->pipeline->publisher);
+	publisher_hurry(w->pipeline->publisher, true);
 	while (part->caught_up && !w->redis_failed && os_monotonic_ns() < until_ns) {
 		struct parcel *parcel = publisher_parcel(w->pipeline->publisher, PARCEL_WANTED);
 		watch_hurry(part->watch);
 		watcher_tell(w);
 		if (parcel && !watcher_fill_one(w, part, parcel, true) && part->out == 0 &&
 		    watch_alerts_waiting(part->watch) == 0)
-			return;
+			break;
 		publisher_wait(w->pipeline->publisher, 100);
 		watcher_settle_all(w);
 	}
+	publisher_hurry(w->pipeline->publisher, false);
 }
 
 void watcher_drop(struct watcher *w, int32_t partition, int64_t save_until_ns)

@@ -113,6 +113,7 @@ enum sink_type sinks_type(const struct sinks *, unsigned sink);
 NODISCARD uint32_t sinks_offer(struct sinks *, const struct sink_message *, uint32_t to);
 /* The sinks that want it (bit i: sink i): those for which a callback ends it. The others never say anything of it. */
 uint32_t sinks_want(const struct sinks *, const struct sink_message *);
+void sinks_set_give_up(struct sinks *, int64_t give_up_ms);
 /* Sends what is due, waits at most timeout_ms for answers, calls back. now_ms is epoch time as the receivers see it. */
 void sinks_step(struct sinks *, int64_t now_ms, int64_t timeout_ms);
 void sinks_wake(struct sinks *);             /* from any thread: the running or next step returns soon */

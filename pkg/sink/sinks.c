@@ -59,13 +59,18 @@ static bool init_all(struct sinks *set, const struct sinks_options *options, str
 	return set->client != NULL;
 }
 
+void sinks_set_give_up(struct sinks *set, int64_t give_up_ms)
+{
+	set->give_up_ms = give_up_ms ? give_up_ms : GIVE_UP_MS;
+}
+
 struct sinks *sinks_create(const struct sinks_options *options, struct err *err)
 {
 	struct sinks *set = must_alloc(sizeof *set);
 	set->sinks = must_array(options->count + 1, sizeof *set->sinks);
 	set->queue_max = options->queue_max ? options->queue_max : QUEUE_MAX;
 	set->in_flight_max = options->in_flight_max ? options->in_flight_max : IN_FLIGHT_MAX;
-	set->give_up_ms = options->give_up_ms ? options->give_up_ms : GIVE_UP_MS;
+	sinks_set_give_up(set, options->give_up_ms);
 	set->retry_min_ms = options->retry_min_ms ? options->retry_min_ms : RETRY_MIN_MS;
 	set->retry_max_ms = options->retry_max_ms ? options->retry_max_ms : RETRY_MAX_MS;
 	set->refresh_ms = options->refresh_ms ? options->refresh_ms : REFRESH_MS;
