@@ -381,6 +381,30 @@ static void what_ended_unseen_is_resolved(void **state)
 	option_pool_release(&pool);
 }
 
+/* Whom a suspect speaks for comes back with the stream, one by one, and some had come and gone. */
+static void a_suspect_waits_for_its_members(void **state)
+{
+	struct desk_options o = plain_options();
+	o.group_budget = 1;
+	struct stored all[64];
+	struct option_pool pool = {0};
+	unsigned n = keep_a_desk(&o, all, &pool);
+	int64_t later = NOON + HOUR_MS;
+	struct desk *d = desk_create(&o, NULL);
+	restore(d, all + 11, n - 11, later);
+	put(d, all[0].event, later);
+	put(d, of_source(100, ALERT_RESOLVED, 0, NOON + 1), later);
+	put(d, of_source(100, ALERT_REOPENED, 0, NOON + 2), later);
+	for (unsigned t = 1; t < 5; t++)
+		put(d, all[t].event, later);
+	assert_string_equal(sent(d, later), "");
+	assert_null(strstr(sent(d, later + MINUTE_MS), "zendesk"));
+	for (unsigned t = 0; t < 5; t++)
+		assert_int_equal(desk_state(d, 100 + t), DESK_GROUPED);
+	desk_destroy(d);
+	option_pool_release(&pool);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -395,6 +419,7 @@ int main(void)
 		cmocka_unit_test(what_was_told_is_not_told_again),
 		cmocka_unit_test(groups_hold_over_a_restart),
 		cmocka_unit_test(what_ended_unseen_is_resolved),
+		cmocka_unit_test(a_suspect_waits_for_its_members),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
