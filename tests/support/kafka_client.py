@@ -124,8 +124,19 @@ def reset_offsets(brokers, group, offsets, seconds=40):
     client.close()
 
 
-def committed_offsets(brokers, group, partitions):
-    """{(topic, partition): offset} of those that have one."""
+def committed_offsets(brokers, group, partitions, seconds=20):
+    """{(topic, partition): offset} of those that have one. A broker that stood still may be without a coordinator for a while."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return _committed_offsets(brokers, group, partitions)
+        except KafkaError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+def _committed_offsets(brokers, group, partitions):
     client = Client(brokers, CONSUMER, group_id=group)
     found = pointer(LIB.rd_kafka_topic_partition_list_new(len(partitions)))
     entries = {place: LIB.rd_kafka_topic_partition_list_add(found, place[0].encode(), place[1]) for place in partitions}
