@@ -34,15 +34,6 @@ const char *desk_what_name(enum desk_what what)
 	return whats[what];
 }
 
-static const char *const states[DESK_STATES] = {"unknown", "waiting",	"muted", "held",
-						"grouped", "collected", "sent",	 "over"};
-
-const char *desk_state_name(enum desk_state state)
-{
-	must(state < DESK_STATES);
-	return states[state];
-}
-
 /* ---- life ---- */
 
 static void mutes_free(struct mute *mutes, size_t count)

@@ -113,7 +113,6 @@ enum desk_state {
 	DESK_UNKNOWN, DESK_WAITING, DESK_MUTED, DESK_HELD, DESK_GROUPED, DESK_COLLECTED, DESK_SENT, DESK_OVER,
 };
 #define DESK_STATES 8
-const char *desk_state_name(enum desk_state);   /* "waiting" ... */
 /* Why it has not been told, as of the last desk_next; DESK_SENT: it was told that it is open. */
 enum desk_state desk_state(const struct desk *, uint64_t incident);
 void desk_count(const struct desk *, uint64_t counts[DESK_STATES]);   /* incidents in each state, for metrics */

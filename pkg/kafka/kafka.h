@@ -53,7 +53,6 @@ extern const struct option_row kafka_options[];
 /* Is it a property that may be passed through, and does librdkafka take the value? Otherwise err says which key to use instead. */
 NODISCARD bool kafka_property_check(const char *name, const char *value, struct err *);
 const char *kafka_instance(const struct kafka_options *);   /* the instance, or the host's name */
-const char *kafka_library_version(void);                    /* of librdkafka, for --version */
 
 /* ---- consuming: records in batches ---- */
 
@@ -227,7 +226,6 @@ NODISCARD enum kafka_poll kafka_reader_poll(struct kafka_reader *, struct kafka_
                                             struct err *);
 void kafka_reader_release(struct kafka_reader *);
 bool kafka_reader_done(const struct kafka_reader *);                       /* every part was read to its end */
-bool kafka_reader_part_done(const struct kafka_reader *, size_t read);     /* the part reads[read] */
 int64_t kafka_reader_remaining(const struct kafka_reader *);               /* offsets to come, for progress */
 
 /* ---- producing ---- */

@@ -107,8 +107,3 @@ const char *kafka_instance(const struct kafka_options *options)
 		return "instance";
 	return host;
 }
-
-const char *kafka_library_version(void)
-{
-	return rd_kafka_version_str();
-}

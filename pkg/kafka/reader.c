@@ -197,12 +197,6 @@ bool kafka_reader_done(const struct kafka_reader *reader)
 	return reader->open_count == 0;
 }
 
-bool kafka_reader_part_done(const struct kafka_reader *reader, size_t read)
-{
-	must(read < reader->reads_count);
-	return reader->done[read];
-}
-
 int64_t kafka_reader_remaining(const struct kafka_reader *reader)
 {
 	int64_t sum = 0;

@@ -60,7 +60,6 @@ enum os_signal { OS_SIGNAL_NONE, OS_SIGNAL_STOP, OS_SIGNAL_RELOAD };
 NODISCARD struct os_signals *os_signals_open(struct err *);
 void os_signals_close(struct os_signals *); /* gives the signals back to the system's defaults */
 enum os_signal os_signals_wait(struct os_signals *, int timeout_ms); /* NONE: the time is up */
-int os_signals_fd(const struct os_signals *); /* readable when one is there: for poll() */
 void os_signals_in_child(
 	void); /* between fork and exec: the child takes signals as if nothing had happened */
 

@@ -66,8 +66,3 @@ enum os_signal os_signals_wait(struct os_signals *signals, int timeout_ms)
 		return OS_SIGNAL_NONE;
 	return info.ssi_signo == SIGHUP ? OS_SIGNAL_RELOAD : OS_SIGNAL_STOP;
 }
-
-int os_signals_fd(const struct os_signals *signals)
-{
-	return signals->fd;
-}

@@ -227,12 +227,3 @@ bool replay_rows(struct replay *r, replay_emit_row *emit, void *context)
 		}
 	return true;
 }
-
-unsigned replay_series(struct replay *r, struct str touchpoint, enum ledger ledger, unsigned which,
-		       struct window_pane out[WINDOW_PANES_MAX])
-{
-	for (uint32_t i = 0; i < watch_touchpoints(r->watch); i++)
-		if (str_equal(watch_touchpoint(r->watch, i), touchpoint) && watch_has(r->watch, i, ledger))
-			return watch_series(r->watch, i, ledger, which, out);
-	return 0;
-}

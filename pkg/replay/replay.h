@@ -68,7 +68,6 @@ struct replay_row {
 typedef bool replay_emit_row(void *context, const struct replay_row *);
 /* In the order of touchpoint bytes, ledger, window as configured. False: emit said so. */
 bool replay_rows(struct replay *, replay_emit_row *, void *context);
-unsigned replay_series(struct replay *, struct str touchpoint, enum ledger, unsigned which, struct window_pane out[WINDOW_PANES_MAX]);
 
 /* ---- formats ---- */
 

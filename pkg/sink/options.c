@@ -38,11 +38,6 @@ const struct option_row sink_option_rows[] = {
 	{0},
 };
 
-const char *sink_type_name(enum sink_type type)
-{
-	return types[type];
-}
-
 /* The first line of a secret's file. From now on no log line shows it. */
 static void read_file(const char *path, const char *key, char *out, size_t max, struct err *m)
 {

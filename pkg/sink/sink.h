@@ -31,7 +31,6 @@
 /* ---- settings: one receiver ---- */
 
 enum sink_type { SINK_ALERTMANAGER, SINK_PAGERDUTY, SINK_SLACK, SINK_WEBHOOK };
-const char *sink_type_name(enum sink_type);   /* "alertmanager" ... */
 
 struct sink_options {
 	const char *name;            /* letters, digits, _ and -: in metrics, cursors and message ids, so it should stay */
@@ -104,7 +103,6 @@ void sinks_destroy(struct sinks *);          /* what is queued or in flight is d
 
 unsigned sinks_count(const struct sinks *);
 const char *sinks_name(const struct sinks *, unsigned sink);
-enum sink_type sinks_type(const struct sinks *, unsigned sink);
 
 /* To the sinks in `to` (bit i: sink i). Returns the bits of those that have no room: they refuse everything further of this
  * partition too, until this position is offered to them again (or sinks_begin moves past it). Positions of a partition rise; one

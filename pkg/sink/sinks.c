@@ -124,12 +124,6 @@ const char *sinks_name(const struct sinks *set, unsigned sink)
 	return set->sinks[sink].name;
 }
 
-enum sink_type sinks_type(const struct sinks *set, unsigned sink)
-{
-	must(sink < set->count);
-	return set->sinks[sink].type;
-}
-
 /* ---- offers ---- */
 
 static bool wants(const struct sink *sink, const struct sink_message *message)

@@ -181,7 +181,6 @@ bool watch_apply(struct watch *w, struct str bytes, int64_t record_ms, int64_t o
 	int64_t log_ms = record_ms < bundle.head.clock_ms ? record_ms : bundle.head.clock_ms;
 	if (log_ms > w->position.log_ms)
 		w->position.log_ms = log_ms;
-	w->behind = bundle.head.behind;
 	judge_record(w, bundle.head.behind, bundle.head.shards);
 	for (uint32_t g = 0; g < bundle.groups_count; g++)
 		apply_group(w, &bundle.groups[g], offset);
@@ -198,11 +197,6 @@ void watch_advance(struct watch *w, int64_t now_ms)
 struct watch_position watch_position(const struct watch *w)
 {
 	return w->position;
-}
-
-bool watch_behind(const struct watch *w)
-{
-	return w->behind;
 }
 
 uint32_t watch_touchpoints(const struct watch *w)

@@ -70,7 +70,6 @@ struct watch_position {
 	int64_t log_ms, offset;        /* of the last record applied; offset -1: none */
 };
 struct watch_position watch_position(const struct watch *);
-bool watch_behind(const struct watch *);   /* an intake said within the last bundles that it is far behind */
 
 /* ---- alerts: what detectors found, told in order ---- */
 

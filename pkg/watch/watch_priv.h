@@ -111,7 +111,6 @@ struct watch {
 	unsigned again_count, again_room;
 	uint64_t told_tags;
 	unsigned incidents;
-	bool behind;
 	int64_t start_ms, now_ms;
 	uint32_t pace[WINDOWS_MAX], series_pace[WINDOWS_MAX];   /* ticks */
 	uint32_t overflow;                 /* number of `_overflow.<partition>` */
